@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* str.c - lists of strings (argument vectors, environments) */
+#include "runtime/base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/err.h"
+
+/**
+ * sb_strv_add() - Append a copy of a string
+ * @list:	list
+ * @s:		string; borrowed
+ *
+ * Return: 0, or -ENOMEM with the list unchanged
+ */
+int sb_strv_add(struct sb_strv *list, const char *s, struct sb_err *err)
+{
+	char **v = realloc(list->v, (list->n + 2) * sizeof(*v));
+	char *copy = v ? strdup(s) : NULL;
+
+	if (v) {
+		list->v = v;
+		list->v[list->n] = NULL;
+	}
+	if (!copy)
+		return sb_err_set(err, ENOMEM, "copy a string of %zu bytes", strlen(s));
+	list->v[list->n++] = copy;
+	list->v[list->n] = NULL;
+	return 0;
+}
+
+/**
+ * sb_strv_set_env() - Set a variable in an environment; the last assignment of a name wins
+ * @env:	environment
+ * @assignment:	"NAME=value"; borrowed
+ *
+ * Return: 0, or a negative errno value (-EINVAL: no name before '='; never looked up on the host:
+ * CVE-2026-57231)
+ */
+int sb_strv_set_env(struct sb_strv *env, const char *assignment, struct sb_err *err)
+{
+	const char *eq = strchr(assignment, '=');
+	size_t len;
+
+	if (!eq || eq == assignment)
+		return sb_err_set(err, EINVAL, "'%s' is not NAME=VALUE", assignment);
+	len = (size_t)(eq - assignment) + 1;
+	for (size_t i = 0; i < env->n; i++) {
+		char *copy;
+
+		if (strncmp(env->v[i], assignment, len) != 0)
+			continue;
+		copy = strdup(assignment);
+		if (!copy)
+			return sb_err_set(err, ENOMEM, "set '%.*s'", (int)len - 1, assignment);
+		free(env->v[i]);
+		env->v[i] = copy;
+		return 0;
+	}
+	return sb_strv_add(env, assignment, err);
+}
+
+/**
+ * sb_strv_get_env() - Look a variable up
+ * @env:	environment
+ * @name:	name, without '='
+ *
+ * Return: its value, borrowed from @env, or NULL
+ */
+const char *sb_strv_get_env(const struct sb_strv *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->n; i++)
+		if (!strncmp(env->v[i], name, len) && env->v[i][len] == '=')
+			return env->v[i] + len + 1;
+	return NULL;
+}
+
+/**
+ * sb_strv_done() - Free the strings; the list is empty afterwards
+ * @list:	list
+ */
+void sb_strv_done(struct sb_strv *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	list->v = NULL;
+	list->n = 0;
+}
