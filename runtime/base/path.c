@@ -186,8 +186,37 @@ int sb_ensure_dir_at(int dirfd, const char *path, mode_t mode, struct sb_err *er
 	return sb_open_dir_at(dirfd, path, err);
 }
 
-/* Empty the directory @fd (taken over) down to @depth levels; < 0 if something could not go. */
-static int empty_dir(int fd, int depth)
+/*
+ * Directories nest without end (mkdir, chdir, again), our descriptors do not: what lies deeper than
+ * this is moved up first.
+ */
+#define REMOVE_DEPTH 64
+
+/**
+ * struct removal - one run of sb_remove_tree_at()
+ * @top:	the directory that goes; borrowed
+ * @moved:	how many directories were moved up into it
+ */
+struct removal {
+	int top;
+	unsigned int moved;
+};
+
+/* Move the directory @name of @dirfd up into the top, under a name that is free there. */
+static int move_up(struct removal *r, int dirfd, const char *name)
+{
+	char to[32];
+
+	do {
+		snprintf(to, sizeof(to), "moved-%u", r->moved++);
+		if (renameat2(dirfd, name, r->top, to, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
+/* Empty the directory @fd (taken over), @depth levels above the limit; < 0 if something stayed. */
+static int empty_dir(struct removal *r, int fd, int depth)
 {
 	_cleanup_dir_ DIR *dir = fdopendir(fd);
 	struct dirent *e;
@@ -199,7 +228,7 @@ static int empty_dir(int fd, int depth)
 		return ret;
 	}
 	while ((e = readdir(dir))) {
-		int sub;
+		int sub, failed = 0;
 
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
@@ -211,14 +240,20 @@ static int empty_dir(int fd, int depth)
 		}
 		sub = openat(dirfd(dir), e->d_name,
 			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0 || depth == 0) {
-			ret = sub < 0 ? -errno : -ELOOP;
-			sb_cleanup_fd(&sub);
+		if (sub < 0) {
+			ret = -errno;
 			continue;
 		}
-		(void)empty_dir(sub, depth - 1);
-		if (unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0)
-			ret = -errno;
+		if (depth == 0) {
+			(void)close(sub);
+			failed = move_up(r, dirfd(dir), e->d_name);
+		} else {
+			failed = empty_dir(r, sub, depth - 1);
+			if (unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0 && failed == 0)
+				failed = -errno;
+		}
+		if (failed < 0)
+			ret = failed;
 	}
 	return ret;
 }
@@ -232,16 +267,22 @@ static int empty_dir(int fd, int depth)
  */
 int sb_remove_tree_at(int dirfd, const char *name)
 {
-	/* One descriptor a level: a path of PATH_MAX bytes cannot be deeper than half of that. */
-	const int max_depth = PATH_MAX / 2;
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct removal r = { .moved = 0 };
+	_cleanup_fd_ int top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	unsigned int before;
 	int ret;
 
-	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+	if (top < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return unlinkat(dirfd, name, 0) < 0 ? -errno : 0;
-	if (fd < 0)
+	if (top < 0)
 		return errno == ENOENT ? 0 : -errno;
-	ret = empty_dir(fd, max_depth);
+	r.top = top;
+	do {
+		int again = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		before = r.moved;
+		ret = again < 0 ? -errno : empty_dir(&r, again, REMOVE_DEPTH);
+	} while (r.moved != before);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	return ret < 0 ? ret : -errno;

@@ -50,7 +50,8 @@ static int run_dir(const char *path)
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >= (int)sizeof(name)) {
+		if (snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >=
+		    (int)sizeof(name)) {
 			errno = ENAMETOOLONG;
 			fail("open", entry->d_name);
 		}
