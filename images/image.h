@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image.h - facade of images/ for the layers above: what lies in the store
+ *
+ * The caller opens the store directory (mode 0700, root) and passes its descriptor. Nothing here
+ * writes to it: loading is the work of the program sbrun-image (images/main.c).
+ */
+#ifndef SB_IMAGES_IMAGE_H
+#define SB_IMAGES_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/str.h"
+
+struct sb_err;
+
+#define SB_IMAGE_REFERENCE_SIZE 512 /* room for any reference, full or familiar, with its NUL */
+
+/**
+ * struct sb_image - one image of the store, ready to be run; strings are owned
+ * @reference:		full reference it was found by; NULL if it was found by digest
+ * @digest:		manifest digest, "sha256:…"
+ * @size_bytes:		sizes of config and layers as the manifest gives them (compressed)
+ * @created_ms:		wall clock, ms since the epoch; -1 if the image doesn't say
+ * @architecture:	e.g. "amd64" (Go's names)
+ * @os:			"linux"
+ * @env:		"NAME=value"; entries without '=' or name are dropped, never looked up on
+ *the host (CVE-2026-57231)
+ * @entrypoint:		empty if there is none
+ * @cmd:		likewise
+ * @working_dir:	NULL if there is none
+ * @user:		"user[:group]", as it stands in the image; NULL if there is none
+ * @stop_signal:	NULL if there is none
+ * @exposed_ports:	"8080/tcp", as they stand in the image
+ * @layers:		directory names below layers/, bottom first, each once: a layer that occurs
+ *			again hides its earlier occurrence whole, so only the topmost is listed
+ */
+struct sb_image {
+	char *reference;
+	char *digest;
+	uint64_t size_bytes;
+	int64_t created_ms;
+	char *architecture;
+	char *os;
+	struct sb_strv env;
+	struct sb_strv entrypoint;
+	struct sb_strv cmd;
+	char *working_dir;
+	char *user;
+	char *stop_signal;
+	struct sb_strv exposed_ports;
+	struct sb_strv layers;
+};
+
+#define SB_IMAGE_INIT            \
+	{                        \
+		.created_ms = -1 \
+	}
+
+/**
+ * struct sb_image_info - one line of a list of images; strings are owned
+ * @reference:	full reference
+ * @digest:	manifest digest
+ * @created_ms:	as in struct sb_image
+ * @size_bytes:	content of the files of all its layers, as unpacked
+ */
+struct sb_image_info {
+	char *reference;
+	char *digest;
+	int64_t created_ms;
+	uint64_t size_bytes;
+};
+
+/**
+ * struct sb_image_list - what the store holds, sorted by reference
+ * @v:	images
+ * @n:	how many
+ */
+struct sb_image_list {
+	struct sb_image_info *v;
+	size_t n;
+};
+
+#define SB_IMAGE_LIST_INIT \
+	{                  \
+		.v = NULL  \
+	}
+
+int sb_image_open(int store_dirfd, const char *reference, struct sb_image *ret, struct sb_err *err);
+void sb_image_done(struct sb_image *image);
+int sb_image_familiar(const char *reference, char *buf, size_t size);
+
+int sb_images_list(int store_dirfd, struct sb_image_list *ret, struct sb_err *err);
+void sb_images_list_done(struct sb_image_list *list);
+
+#endif /* SB_IMAGES_IMAGE_H */
