@@ -41,30 +41,31 @@ int sb_write_all(int fd, const void *data, size_t len)
 }
 
 /**
- * sb_read_at() - Read a whole file into memory
- * @dirfd:	directory, or AT_FDCWD
- * @name:	path below it; a symbolic link as last component is refused
+ * sb_read_fd() - Read a whole open file into memory
+ * @fd:		regular file, at its start; borrowed
+ * @name:	what to call it in messages
  * @max:	most bytes it may have
  * @ret_data:	content with a NUL appended; the caller frees it
  * @ret_len:	its length without that NUL; may be NULL
  *
- * Works for files of /proc and /sys, whose size is not known in advance. Never blocks on a FIFO.
+ * Works for files of /proc and /sys, whose size is not known in advance. Never takes more than
+ * about twice @max bytes of memory, whatever size the file claims to have.
  *
- * Return: 0, or a negative errno value (-ENOENT: not there, -EFBIG: longer than @max)
+ * Return: 0, or a negative errno value (-EFBIG: longer than @max, -EINVAL: not a regular file)
  */
-int sb_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+int sb_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *ret_len,
 	       struct sb_err *err)
 {
-	_cleanup_fd_ int fd =
-		openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	_cleanup_free_ char *buf = NULL;
 	size_t size = 0, len = 0;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return sb_err_set(err, errno, "open '%s'", name);
 	if (!S_ISREG(st.st_mode))
 		return sb_err_set(err, EINVAL, "'%s' is not a regular file", name);
+	if ((uint64_t)st.st_size > max)
+		return sb_err_set(err, EFBIG, "'%s' is longer than %zu bytes", name, max);
 	for (;;) {
 		ssize_t n;
 
@@ -93,6 +94,29 @@ int sb_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t 
 		*ret_len = len;
 	*ret_data = sb_steal_ptr(&buf);
 	return 0;
+}
+
+/**
+ * sb_read_at() - Read a whole file into memory
+ * @dirfd:	directory, or AT_FDCWD
+ * @name:	path below it; a symbolic link as last component is refused
+ * @max:	most bytes it may have
+ * @ret_data:	content with a NUL appended; the caller frees it
+ * @ret_len:	its length without that NUL; may be NULL
+ *
+ * Works for files of /proc and /sys, whose size is not known in advance. Never blocks on a FIFO.
+ *
+ * Return: 0, or a negative errno value (-ENOENT: not there, -EFBIG: longer than @max)
+ */
+int sb_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+	       struct sb_err *err)
+{
+	_cleanup_fd_ int fd =
+		openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return sb_err_set(err, errno, "open '%s'", name);
+	return sb_read_fd(fd, name, max, ret_data, ret_len, err);
 }
 
 /**
