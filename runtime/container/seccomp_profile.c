@@ -31,41 +31,42 @@
 const struct sb_seccomp_group sb_seccomp_groups[] = {
 	/* Files and directories by path and by descriptor. */
 	{ SB_RULE_ALLOW,
-	  "access chdir chmod chown chroot close close_range copy_file_range creat dup dup2 dup3 "
-	  "faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown "
-	  "fchownat fcntl fdatasync fgetxattr flistxattr flock fremovexattr fsetxattr fstat "
-	  "fstatfs "
-	  "fsync ftruncate futimesat getcwd getdents getdents64 getxattr inotify_add_watch "
-	  "inotify_init inotify_init1 inotify_rm_watch lchown lgetxattr link linkat listxattr "
-	  "llistxattr lremovexattr lseek lsetxattr lstat mkdir mkdirat mknod mknodat "
-	  "name_to_handle_at newfstatat open openat openat2 pipe pipe2 pread64 preadv preadv2 "
-	  "pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv removexattr rename "
-	  "renameat renameat2 rmdir sendfile setxattr splice stat statfs statx symlink symlinkat "
-	  "sync sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes "
-	  "write writev" },
+	  "access chdir chmod chown chroot close close_range copy_file_range creat dup "
+	  "dup2 dup3 faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat "
+	  "fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock "
+	  "fremovexattr fsetxattr fstat fstatfs fsync ftruncate futimesat getcwd "
+	  "getdents getdents64 getxattr inotify_add_watch inotify_init inotify_init1 "
+	  "inotify_rm_watch lchown lgetxattr link linkat listxattr llistxattr "
+	  "lremovexattr lseek lsetxattr lstat mkdir mkdirat mknod mknodat "
+	  "name_to_handle_at newfstatat open openat openat2 pipe pipe2 pread64 preadv "
+	  "preadv2 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv "
+	  "removexattr rename renameat renameat2 rmdir sendfile setxattr splice stat "
+	  "statfs statx symlink symlinkat sync sync_file_range syncfs tee truncate "
+	  "umask unlink unlinkat utime utimensat utimes write writev" },
 	/* Waiting for descriptors; kernel AIO, which databases use. */
 	{ SB_RULE_ALLOW,
-	  "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd "
-	  "eventfd2 "
-	  "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit poll ppoll pselect6 "
-	  "select signalfd signalfd4 timerfd_create timerfd_gettime timerfd_settime" },
+	  "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
+	  "eventfd eventfd2 io_cancel io_destroy io_getevents io_pgetevents io_setup "
+	  "io_submit poll ppoll pselect6 select signalfd signalfd4 timerfd_create "
+	  "timerfd_gettime timerfd_settime" },
 	/* Memory of the caller. map_shadow_stack and mseal: glibc 2.39 and 2.41 use them. */
 	{ SB_RULE_ALLOW,
-	  "brk madvise map_shadow_stack membarrier memfd_create mincore mlock mlock2 mlockall mmap "
-	  "mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free "
-	  "pkey_mprotect" },
+	  "brk madvise map_shadow_stack membarrier memfd_create mincore mlock mlock2 "
+	  "mlockall mmap mprotect mremap mseal msync munlock munlockall munmap "
+	  "pkey_alloc pkey_free pkey_mprotect" },
 	/* Processes, threads and their limits. */
 	{ SB_RULE_ALLOW,
-	  "arch_prctl capget capset execve execveat exit exit_group fork futex get_robust_list "
-	  "get_thread_area getcpu getegid geteuid getgid getgroups getpgid getpgrp getpid getppid "
-	  "getpriority getresgid getresuid getrlimit getrusage getsid gettid getuid ioprio_get "
-	  "ioprio_set pidfd_open prctl prlimit64 restart_syscall rseq sched_get_priority_max "
-	  "sched_get_priority_min sched_getaffinity sched_getattr sched_getparam "
-	  "sched_getscheduler "
-	  "sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam sched_setscheduler "
-	  "sched_yield set_robust_list set_thread_area set_tid_address setfsgid setfsuid setgid "
-	  "setgroups setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid "
-	  "setuid vfork wait4 waitid" },
+	  "arch_prctl capget capset execve execveat exit exit_group fork futex "
+	  "get_robust_list get_thread_area getcpu getegid geteuid getgid getgroups "
+	  "getpgid getpgrp getpid getppid getpriority getresgid getresuid getrlimit "
+	  "getrusage getsid gettid getuid ioprio_get ioprio_set pidfd_open prctl "
+	  "prlimit64 restart_syscall rseq sched_get_priority_max sched_get_priority_min "
+	  "sched_getaffinity sched_getattr sched_getparam sched_getscheduler "
+	  "sched_rr_get_interval sched_setaffinity sched_setattr sched_setparam "
+	  "sched_setscheduler sched_yield set_robust_list set_thread_area "
+	  "set_tid_address setfsgid setfsuid setgid setgroups setpgid setpriority "
+	  "setregid setresgid setresuid setreuid setrlimit setsid setuid vfork wait4 "
+	  "waitid" },
 	/*
 	 * Debuggers, strace, LeakSanitizer. A tracer could once step past the filter; since Linux
 	 * 4.8 seccomp runs after the tracer, and we need 5.6 anyhow.
@@ -73,23 +74,24 @@ const struct sb_seccomp_group sb_seccomp_groups[] = {
 	{ SB_RULE_ALLOW, "ptrace" },
 	/* Signals. */
 	{ SB_RULE_ALLOW,
-	  "kill pause pidfd_send_signal rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo "
-	  "rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sigaltstack tgkill tkill" },
+	  "kill pause pidfd_send_signal rt_sigaction rt_sigpending rt_sigprocmask "
+	  "rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo "
+	  "sigaltstack tgkill tkill" },
 	/* Clocks and timers; setting the clock is asked of CAP_SYS_TIME, which nobody here has. */
 	{ SB_RULE_ALLOW,
-	  "adjtimex alarm clock_adjtime clock_getres clock_gettime clock_nanosleep getitimer "
-	  "gettimeofday nanosleep setitimer time timer_create timer_delete timer_getoverrun "
-	  "timer_gettime timer_settime times" },
+	  "adjtimex alarm clock_adjtime clock_getres clock_gettime clock_nanosleep "
+	  "getitimer gettimeofday nanosleep setitimer time timer_create timer_delete "
+	  "timer_getoverrun timer_gettime timer_settime times" },
 	/* Sockets that exist already, and IPC of the sandbox's own IPC namespace. */
 	{ SB_RULE_ALLOW,
-	  "accept accept4 bind connect getpeername getsockname getsockopt listen mq_getsetattr "
-	  "mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd "
-	  "recvfrom recvmmsg recvmsg semctl semget semop semtimedop sendmmsg sendmsg sendto shmat "
-	  "shmctl shmdt shmget shutdown" },
+	  "accept accept4 bind connect getpeername getsockname getsockopt listen "
+	  "mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink "
+	  "msgctl msgget msgrcv msgsnd recvfrom recvmmsg recvmsg semctl semget semop "
+	  "semtimedop sendmmsg sendmsg sendto shmat shmctl shmdt shmget shutdown" },
 	/* Information, and rights that can only be given away. */
 	{ SB_RULE_ALLOW,
-	  "getrandom landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp "
-	  "sysinfo uname" },
+	  "getrandom landlock_add_rule landlock_create_ruleset landlock_restrict_self "
+	  "seccomp sysinfo uname" },
 	/* Traps that the kernel itself plants in a probed process (Linux 6.11, 6.18). */
 	{ SB_RULE_ALLOW, "uretprobe uprobe" },
 
@@ -103,23 +105,21 @@ const struct sb_seccomp_group sb_seccomp_groups[] = {
 
 	/* Other namespaces and mounts: CVE-2022-0185 (fsconfig), CVE-2022-0492 (cgroup v1). */
 	{ SB_RULE_EPERM, "fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree "
-			 "pivot_root setns "
-			 "umount2" },
+			 "pivot_root setns umount2" },
 	/* The host's kernel, clock, disks and names: never a sandbox's business. */
-	{ SB_RULE_EPERM,
-	  "acct clock_settime delete_module finit_module init_module ioperm iopl kexec_file_load "
-	  "kexec_load quotactl quotactl_fd reboot setdomainname sethostname settimeofday swapoff "
-	  "swapon syslog vhangup" },
+	{ SB_RULE_EPERM, "acct clock_settime delete_module finit_module init_module ioperm iopl "
+			 "kexec_file_load kexec_load quotactl quotactl_fd reboot setdomainname "
+			 "sethostname settimeofday swapoff swapon syslog vhangup" },
 	/* Interpreters and key rings in the kernel, and the heap-grooming tools of exploits. */
 	{ SB_RULE_EPERM, "add_key bpf keyctl perf_event_open request_key userfaultfd vmsplice" },
 	/* 16-bit code for emulators of old PCs; CVE-2015-5157. We kill 32-bit programs anyhow. */
 	{ SB_RULE_EPERM, "modify_ldt" },
 	/* Reaching into other processes and past path permissions (CVE-2014-3519 "shocker"). */
-	{ SB_RULE_EPERM,
-	  "fanotify_init fanotify_mark kcmp open_by_handle_at pidfd_getfd process_madvise" },
+	{ SB_RULE_EPERM, "fanotify_init fanotify_mark kcmp open_by_handle_at pidfd_getfd "
+			 "process_madvise" },
 	/* Placement on NUMA nodes, which a limit of the host decides; Docker asks CAP_SYS_NICE. */
-	{ SB_RULE_EPERM,
-	  "get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node" },
+	{ SB_RULE_EPERM, "get_mempolicy mbind migrate_pages move_pages set_mempolicy "
+			 "set_mempolicy_home_node" },
 
 	/* The flags lie in memory where no filter can look; libc falls back to clone. */
 	{ SB_RULE_ENOSYS, "clone3" },
@@ -128,14 +128,13 @@ const struct sb_seccomp_group sb_seccomp_groups[] = {
 	/* Debuggers fall back to ptrace. */
 	{ SB_RULE_ENOSYS, "process_vm_readv process_vm_writev" },
 	/* New and without users that lack a fallback; CVE-2026-43499 (requeue), cache timing. */
-	{ SB_RULE_ENOSYS,
-	  "cachestat futex_requeue futex_wait futex_waitv futex_wake listmount lsm_get_self_attr "
-	  "lsm_list_modules lsm_set_self_attr memfd_secret process_mrelease statmount" },
+	{ SB_RULE_ENOSYS, "cachestat futex_requeue futex_wait futex_waitv futex_wake listmount "
+			  "lsm_get_self_attr lsm_list_modules lsm_set_self_attr memfd_secret "
+			  "process_mrelease statmount" },
 	/* Obsolete; most are gone from the kernel. */
-	{ SB_RULE_ENOSYS,
-	  "_sysctl afs_syscall create_module epoll_ctl_old epoll_wait_old get_kernel_syms getpmsg "
-	  "lookup_dcookie nfsservctl putpmsg query_module remap_file_pages security sysfs tuxcall "
-	  "uselib ustat vserver" },
+	{ SB_RULE_ENOSYS, "_sysctl afs_syscall create_module epoll_ctl_old epoll_wait_old "
+			  "get_kernel_syms getpmsg lookup_dcookie nfsservctl putpmsg query_module "
+			  "remap_file_pages security sysfs tuxcall uselib ustat vserver" },
 };
 
 const size_t sb_seccomp_n_groups = SB_ARRAY_SIZE(sb_seccomp_groups);
