@@ -5,8 +5,8 @@
  * The rules are in sbrun.nft and never depend on a sandbox; what is allowed to speak at all is the
  * set "sandboxes" of addresses. The nft program is run once per host, to install the rules; then
  * everything is set elements over netlink. Which rules are installed is told by the one element of
- * the set "policy", the hash of sbrun.nft, changed in the same transaction as the rules: after an
- * update of the program, or if somebody flushed the ruleset, the next user installs its own.
+ * the set "installed", the hash of sbrun.nft, changed in the same transaction as the rules: after
+ * an update of the program, or if somebody flushed the ruleset, the next user installs its own.
  */
 #include "net/firewall.h"
 
@@ -37,9 +37,9 @@
 static const struct sb_nft_set sandboxes = { .table = TABLE,
 					     .name = "sandboxes",
 					     .key_len = sizeof(struct in6_addr) };
-static const struct sb_nft_set policy = { .table = TABLE,
-					  .name = "policy",
-					  .key_len = sizeof(uint32_t) };
+static const struct sb_nft_set installed = { .table = TABLE,
+					     .name = "installed",
+					     .key_len = sizeof(uint32_t) };
 
 /* Put what nft shall read into an anonymous file. */
 static int open_rules(struct sb_err *err)
@@ -151,7 +151,7 @@ int sb_firewall_up(struct sb_err *err)
 
 	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0)
 		return -err->code;
-	ret = sb_nft_set_has(&nl, &policy, &want, err);
+	ret = sb_nft_set_has(&nl, &installed, &want, err);
 	if (ret < 0)
 		return ret == -EINVAL ? sb_err_hint(err, "the kernel needs nf_tables") : ret;
 	return ret > 0 ? 0 : run_nft(err);

@@ -107,6 +107,14 @@ static int prepare_inside(int netns_fd, struct sb_nl *inside, struct sb_err *err
 	return ret;
 }
 
+/* The host's address on lo, which mostly is there already. */
+static void add_gateway(struct sb_nl_batch *b, const struct in6_addr *gateway)
+{
+	sb_addr_add(b, SB_LINK_LOOPBACK, gateway);
+	sb_nl_tolerate(b, EEXIST);
+	sb_route_add_local(b, SB_LINK_LOOPBACK, gateway);
+}
+
 /* Step d. */
 static int set_up_host_end(struct sb_nl *nl, const struct sb_net_plan *plan, int ifindex,
 			   struct sb_err *err)
@@ -128,8 +136,7 @@ static int set_up_host_end(struct sb_nl *nl, const struct sb_net_plan *plan, int
 	route = (int)b.n;
 	sb_route_add_host(&b, ifindex, &plan->addr);
 	sb_neigh_add(&b, ifindex, &plan->addr, sb_link_inside_mac);
-	sb_addr_add(&b, SB_LINK_LOOPBACK, &plan->gateway);
-	sb_nl_tolerate(&b, EEXIST);
+	add_gateway(&b, &plan->gateway);
 	if (sb_nl_run(nl, &b, NULL, err) == 0)
 		return 0;
 	if (err->code == EEXIST && b.failed == route) {
@@ -240,8 +247,7 @@ static int change_gateway(const struct in6_addr *prefix, bool up, struct sb_err 
 	if (sb_nl_open(&nl, NETLINK_ROUTE, err) < 0)
 		return -err->code;
 	if (up) {
-		sb_addr_add(&b, SB_LINK_LOOPBACK, &plan.gateway);
-		sb_nl_tolerate(&b, EEXIST);
+		add_gateway(&b, &plan.gateway);
 	} else {
 		sb_addr_del(&b, SB_LINK_LOOPBACK, &plan.gateway);
 		sb_nl_tolerate(&b, EADDRNOTAVAIL);

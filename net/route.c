@@ -3,6 +3,7 @@
 #include "net/route.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 
 #include <linux/if_addr.h>
@@ -100,7 +101,8 @@ void sb_route_add_host(struct sb_nl_batch *b, int ifindex, const struct in6_addr
  * @addr:	address
  *
  * The kernel adds it by itself, but later, from a work queue, when the address was added without
- * duplicate address detection: until then bind(2) works and packets are dropped.
+ * duplicate address detection: until then bind(2) works and packets are dropped. No error if the
+ * kernel was faster.
  */
 void sb_route_add_local(struct sb_nl_batch *b, int ifindex, const struct in6_addr *addr)
 {
@@ -114,6 +116,7 @@ void sb_route_add_local(struct sb_nl_batch *b, int ifindex, const struct in6_add
 
 	add_route(b, &route, 0, ifindex);
 	sb_nl_what(b, "add local route for '%s'", text(addr, buf));
+	sb_nl_tolerate(b, EEXIST);
 	sb_nl_put(b, RTA_DST, addr, sizeof(*addr));
 }
 

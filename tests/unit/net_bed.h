@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_bed.h - network namespaces to test in: one that plays the host, and any number of others
+ *
+ * The machine's own network is never touched.
+ */
+#ifndef SB_TESTS_UNIT_NET_BED_H
+#define SB_TESTS_UNIT_NET_BED_H
+
+#include "tests/unit/unit.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "net/net.h"
+#include "runtime/base/err.h"
+
+static const struct in6_addr bed_prefix = { .s6_addr = { 0xfd, 0x5b, 1, 2, 3, 4 } };
+
+/* Go into a new namespace that plays the host from now on. */
+static inline int bed_host(void **state)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
+
+	(void)state;
+	unit_need_root();
+	if (unshare(CLONE_NEWNET) < 0)
+		unit_skip("cannot make network namespaces");
+	if (access("/usr/sbin/nft", X_OK) < 0)
+		unit_skip("needs nft");
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+	return 0;
+}
+
+static inline int bed_here(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Make another namespace; the caller stays where it is. */
+static inline int bed_netns(void)
+{
+	int home = bed_here();
+	int fd;
+
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	fd = bed_here();
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+	return fd;
+}
+
+/* Make a socket in a namespace, -1 for the caller's own. */
+static inline int bed_socket(int netns, int family, int type)
+{
+	int home = bed_here();
+	int fd;
+
+	if (netns >= 0)
+		assert_int_equal(setns(netns, CLONE_NEWNET), 0);
+	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+	return fd;
+}
+
+static inline struct sockaddr_in6 bed_sockaddr(const struct in6_addr *addr, uint16_t port)
+{
+	return (struct sockaddr_in6){ .sin6_family = AF_INET6,
+				      .sin6_addr = *addr,
+				      .sin6_port = htons(port) };
+}
+
+/* A socket of @type in @netns bound to an address, also one that is not there; TCP listens. */
+static inline int bed_bind(int netns, int type, const struct in6_addr *addr, uint16_t port)
+{
+	struct sockaddr_in6 sa = bed_sockaddr(addr, port);
+	int fd = bed_socket(netns, AF_INET6, type);
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+/* Whether something can be read within @ms milliseconds. */
+static inline int bed_readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms);
+}
+
+/* Connect from @netns to an address; 0, or the errno value, ETIMEDOUT after @ms milliseconds. */
+static inline int bed_connect(int netns, int type, const struct in6_addr *addr, uint16_t port,
+			      int ms)
+{
+	struct sockaddr_in6 sa = bed_sockaddr(addr, port);
+	int fd = bed_socket(netns, AF_INET6, type | SOCK_NONBLOCK);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(int);
+	int ret = 0;
+
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		ret = errno;
+	if (ret == EINPROGRESS) {
+		ret = ETIMEDOUT;
+		if (poll(&p, 1, ms) > 0)
+			assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &ret, &len), 0);
+	}
+	close(fd);
+	return ret;
+}
+
+/* Number of interfaces in this namespace. */
+static inline int bed_count_links(void)
+{
+	struct if_nameindex *list = if_nameindex();
+	int n = 0;
+
+	assert_non_null(list);
+	while (list[n].if_index)
+		n++;
+	if_freenameindex(list);
+	return n;
+}
+
+/* Attach a namespace; the test fails with the error's text if that fails. */
+static inline void bed_create(const struct sb_net_plan *plan, int netns)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char text[512];
+
+	if (sb_net_create(plan, netns, &err) < 0)
+		fail_msg("%s", sb_err_text(&err, text, sizeof(text)));
+}
+
+#endif /* SB_TESTS_UNIT_NET_BED_H */

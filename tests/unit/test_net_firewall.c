@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_net_firewall.c - the firewall's table: installed once, by any number, losing nothing */
+#include "net/firewall.h"
+
+#include "tests/unit/net_bed.h"
+
+#include <sys/wait.h>
+
+static const struct in6_addr one = { .s6_addr = { 0xfd, [15] = 1 } };
+static const struct in6_addr two = { .s6_addr = { 0xfd, [15] = 2 } };
+
+static int down(void **state)
+{
+	(void)state;
+	sb_net_host_down(&bed_prefix);
+	return 0;
+}
+
+static void up(void)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char text[512];
+
+	if (sb_net_host_up(&bed_prefix, &err) < 0)
+		fail_msg("%s", sb_err_text(&err, text, sizeof(text)));
+}
+
+/* Run a command of the nft program; its exit status. */
+static int nft(const char *command)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "/usr/sbin/nft '%s' >/dev/null 2>&1", command);
+	return system(line);
+}
+
+static int note(const struct in6_addr *addr, void *arg)
+{
+	char *seen = arg;
+
+	seen[addr->s6_addr[15]]++;
+	return 0;
+}
+
+static int stop(const struct in6_addr *addr, void *arg)
+{
+	(void)addr;
+	++*(int *)arg;
+	return 42;
+}
+
+static void host_up_gives_the_host_its_address_and_the_table(void **state)
+{
+	struct sb_net_plan plan;
+	int fd;
+
+	(void)state;
+	sb_net_plan(&bed_prefix, 1, &plan);
+	up();
+	assert_int_equal(nft("list table inet sbrun"), 0);
+	fd = bed_bind(-1, SOCK_STREAM, &plan.gateway, 8080);
+	assert_int_equal(bed_connect(-1, SOCK_STREAM, &plan.gateway, 8080, 200), 0);
+	close(fd);
+}
+
+static void host_up_and_down_may_be_repeated(void **state)
+{
+	(void)state;
+	up();
+	up();
+	assert_int_equal(nft("list table inet sbrun"), 0);
+	sb_net_host_down(&bed_prefix);
+	sb_net_host_down(&bed_prefix);
+	assert_int_not_equal(nft("list table inet sbrun"), 0);
+}
+
+static void host_down_leaves_nothing(void **state)
+{
+	struct sb_net_plan plan;
+
+	(void)state;
+	sb_net_plan(&bed_prefix, 1, &plan);
+	up();
+	sb_net_host_down(&bed_prefix);
+	assert_int_not_equal(nft("list table inet sbrun"), 0);
+	assert_int_equal(bed_connect(-1, SOCK_STREAM, &plan.gateway, 8080, 200), ENETUNREACH);
+}
+
+static void twenty_processes_may_install_it_at_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct sb_err err = SB_ERR_INIT;
+
+			if (sb_net_host_up(&bed_prefix, &err) == 0)
+				_exit(0);
+			fprintf(stderr, "%s\n", err.msg);
+			_exit(1);
+		}
+	}
+	for (int i = 0; i < 20; i++) {
+		int status;
+
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(nft("list chain inet sbrun from_sandbox"), 0);
+}
+
+static void another_policy_is_replaced_and_no_address_lost(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char seen[256] = { 0 };
+
+	(void)state;
+	up();
+	assert_int_equal(sb_firewall_admit(&one, &err), 0);
+	assert_int_equal(nft("flush chain inet sbrun source; flush set inet sbrun installed; "
+			     "add element inet sbrun installed { 0x1 }"),
+			 0);
+	up();
+	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
+	assert_int_equal(seen[1], 1);
+	assert_int_equal(system("/usr/sbin/nft list chain inet sbrun source | grep -q 'fib saddr'"),
+			 0);
+	assert_int_equal(system("/usr/sbin/nft list set inet sbrun installed | grep -q 0x00000001"),
+			 256);
+}
+
+static void rules_are_not_doubled_by_a_second_install(void **state)
+{
+	(void)state;
+	up();
+	assert_int_equal(nft("flush set inet sbrun installed"), 0);
+	up();
+	assert_int_equal(system("test $(/usr/sbin/nft list chain inet sbrun source | "
+				"grep -c 'fib saddr') = 1"),
+			 0);
+}
+
+static void create_installs_the_firewall_when_it_is_missing(void **state)
+{
+	struct sb_net_plan plan;
+	int ns = bed_netns();
+	int fd;
+
+	(void)state;
+	assert_int_not_equal(nft("list table inet sbrun"), 0);
+	sb_net_plan(&bed_prefix, 5, &plan);
+	bed_create(&plan, ns);
+	assert_int_equal(nft("list table inet sbrun"), 0);
+	fd = bed_bind(-1, SOCK_STREAM, &plan.gateway, 8080);
+	assert_int_equal(bed_connect(ns, SOCK_STREAM, &plan.gateway, 8080, 200), ECONNREFUSED);
+	close(fd);
+	close(ns);
+	sb_net_destroy(&plan);
+}
+
+static void admitted_addresses_are_listed_until_dismissed(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char seen[256] = { 0 };
+
+	(void)state;
+	up();
+	assert_int_equal(sb_firewall_admit(&one, &err), 0);
+	assert_int_equal(sb_firewall_admit(&two, &err), 0);
+	assert_int_equal(sb_firewall_admit(&two, &err), 0);
+	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
+	assert_int_equal(seen[1], 1);
+	assert_int_equal(seen[2], 1);
+	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
+	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
+	memset(seen, 0, sizeof(seen));
+	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
+	assert_int_equal(seen[1], 0);
+	assert_int_equal(seen[2], 1);
+}
+
+static void thousands_of_addresses_are_listed_completely(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct in6_addr *list;
+	size_t n;
+
+	(void)state;
+	up();
+	for (unsigned int i = 0; i < 3000; i++) {
+		struct in6_addr a = { .s6_addr = {
+					      0xfd, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } };
+
+		assert_int_equal(sb_firewall_admit(&a, &err), 0);
+	}
+	assert_int_equal(sb_firewall_list(&list, &n, &err), 0);
+	assert_int_equal(n, 3000);
+	free(list);
+}
+
+static void the_walk_ends_when_the_visitor_says_so(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	int calls = 0;
+
+	(void)state;
+	up();
+	assert_int_equal(sb_firewall_admit(&one, &err), 0);
+	assert_int_equal(sb_firewall_admit(&two, &err), 0);
+	assert_int_equal(sb_net_for_each_address(stop, &calls, &err), 42);
+	assert_int_equal(calls, 1);
+}
+
+static void without_the_table_there_are_no_addresses(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char seen[256] = { 0 };
+
+	(void)state;
+	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
+	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
+	assert_int_equal(sb_firewall_admit(&one, &err), -ENOENT);
+}
+
+static void without_privileges_the_kernel_says_no(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		struct sb_err err = SB_ERR_INIT;
+
+		if (setuid(65534) < 0)
+			_exit(1);
+		_exit(sb_net_host_up(&bed_prefix, &err) != -EPERM);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+#define THEN_DOWN(test) cmocka_unit_test_teardown(test, down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		THEN_DOWN(host_up_gives_the_host_its_address_and_the_table),
+		THEN_DOWN(host_up_and_down_may_be_repeated),
+		THEN_DOWN(host_down_leaves_nothing),
+		THEN_DOWN(twenty_processes_may_install_it_at_once),
+		THEN_DOWN(another_policy_is_replaced_and_no_address_lost),
+		THEN_DOWN(rules_are_not_doubled_by_a_second_install),
+		THEN_DOWN(create_installs_the_firewall_when_it_is_missing),
+		THEN_DOWN(admitted_addresses_are_listed_until_dismissed),
+		THEN_DOWN(thousands_of_addresses_are_listed_completely),
+		THEN_DOWN(the_walk_ends_when_the_visitor_says_so),
+		THEN_DOWN(without_the_table_there_are_no_addresses),
+		THEN_DOWN(without_privileges_the_kernel_says_no),
+	};
+
+	return cmocka_run_group_tests(tests, bed_host, NULL);
+}
