@@ -15,7 +15,8 @@
  * delay or lose it, each for a second:
  *   1. duplicate address detection: switched off with the address (IFA_F_NODAD);
  *   2. asking for the neighbour: permanent entries on both sides;
- *   3. the local route, which the kernel adds from a work queue: we add it ourselves;
+ *   3. the local route of an address, inside and on lo, which the kernel adds from a work queue: we
+ *      add it ourselves;
  *   4. the end that came up first learns of its carrier from a work queue: we wait for that.
  *
  * The steps, in order:
@@ -251,6 +252,7 @@ static int change_gateway(const struct in6_addr *prefix, bool up, struct sb_err 
 	} else {
 		sb_addr_del(&b, SB_LINK_LOOPBACK, &plan.gateway);
 		sb_nl_tolerate(&b, EADDRNOTAVAIL);
+		sb_route_del_local(&b, SB_LINK_LOOPBACK, &plan.gateway);
 	}
 	return sb_nl_run(&nl, &b, NULL, err);
 }

@@ -63,6 +63,13 @@ void sb_addr_del(struct sb_nl_batch *b, int ifindex, const struct in6_addr *addr
 	sb_nl_put(b, IFA_LOCAL, addr, sizeof(*addr));
 }
 
+static const struct rtmsg local_route = { .rtm_family = AF_INET6,
+					  .rtm_dst_len = HOST_BITS,
+					  .rtm_table = RT_TABLE_LOCAL,
+					  .rtm_protocol = RTPROT_KERNEL,
+					  .rtm_scope = RT_SCOPE_UNIVERSE,
+					  .rtm_type = RTN_LOCAL };
+
 /* Add RTM_NEWROUTE without a destination; the caller names it and adds what it still needs. */
 static void add_route(struct sb_nl_batch *b, const struct rtmsg *route, int flags, int ifindex)
 {
@@ -106,17 +113,30 @@ void sb_route_add_host(struct sb_nl_batch *b, int ifindex, const struct in6_addr
  */
 void sb_route_add_local(struct sb_nl_batch *b, int ifindex, const struct in6_addr *addr)
 {
-	struct rtmsg route = { .rtm_family = AF_INET6,
-			       .rtm_dst_len = HOST_BITS,
-			       .rtm_table = RT_TABLE_LOCAL,
-			       .rtm_protocol = RTPROT_KERNEL,
-			       .rtm_scope = RT_SCOPE_UNIVERSE,
-			       .rtm_type = RTN_LOCAL };
 	char buf[INET6_ADDRSTRLEN];
 
-	add_route(b, &route, 0, ifindex);
+	add_route(b, &local_route, 0, ifindex);
 	sb_nl_what(b, "add local route for '%s'", text(addr, buf));
 	sb_nl_tolerate(b, EEXIST);
+	sb_nl_put(b, RTA_DST, addr, sizeof(*addr));
+}
+
+/**
+ * sb_route_del_local() - Add a request that removes what sb_route_add_local() adds
+ * @b:		batch
+ * @ifindex:	its link
+ * @addr:	address
+ *
+ * Removing the address takes only the route that the kernel added itself. No error if it is gone.
+ */
+void sb_route_del_local(struct sb_nl_batch *b, int ifindex, const struct in6_addr *addr)
+{
+	char buf[INET6_ADDRSTRLEN];
+
+	sb_nl_add(b, RTM_DELROUTE, NLM_F_ACK, &local_route, sizeof(local_route));
+	sb_nl_what(b, "remove local route for '%s'", text(addr, buf));
+	sb_nl_tolerate(b, ESRCH);
+	sb_nl_put_u32(b, RTA_OIF, (uint32_t)ifindex);
 	sb_nl_put(b, RTA_DST, addr, sizeof(*addr));
 }
 
