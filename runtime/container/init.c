@@ -9,11 +9,11 @@
  *
  * Built without libc: that saves 0.1 ms of every start and 680 kB of memory per sandbox.
  *
+ * Started as anything but process 1 it ends at once with status 1.
+ *
  * The caller has closed all descriptors, and leaves CAP_KILL if signals shall reach the processes
  * of other users.
  */
-#include <stdint.h>
-
 #include <asm/signal.h>
 #include <asm/unistd.h>
 #include <linux/prctl.h>
@@ -79,6 +79,10 @@ void run(void)
 					    BIT(SIGHUP) | BIT(SIGQUIT) | BIT(SIGUSR1) |
 					    BIT(SIGUSR2);
 
+	/* Anywhere else, passing a signal on would mean killing the whole machine. */
+	if (sys(__NR_getpid, 0, 0, 0, 0) != 1)
+		for (;;)
+			sys(__NR_exit_group, 1, 0, 0, 0);
 	sys(__NR_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, KERNEL_NSIG_BYTES);
 	sys(__NR_prctl, PR_SET_NAME, (long)"sbrun-init", 0, 0);
 	for (;;) {

@@ -2,7 +2,7 @@
 /* test_caps.c - capability sets of a process before and after it starts a program */
 #include "tests/unit/unit.h"
 
-#include <ctype.h>
+#include <stdbool.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
