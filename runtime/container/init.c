@@ -63,15 +63,14 @@ static long sys(long nr, long a, long b, long c, long d)
 #error "no system call interface for this architecture"
 #endif
 
+__attribute__((noreturn, used)) void run(void);
+
 /**
  * run() - All that process 1 does
  *
  * Signals stay blocked and are fetched one by one, so none is lost, not even those that arrive
  * before the loop: the kernel drops what process 1 does not handle, but never what it blocks.
- *
- * Return: never
  */
-__attribute__((noreturn, used)) void run(void);
 void run(void)
 {
 	static const unsigned long all = ~0UL;

@@ -169,7 +169,7 @@ static size_t emit_cond(struct gen *g, const struct sb_seccomp_cond *cond, size_
 	for (size_t i = 0; i < cond->n; i++)
 		no = branch(g, op, cond->values[i], yes, no);
 	/* Both our architectures are little endian: the low half of an argument comes first. */
-	return load(g, offsetof(struct seccomp_data, args) + 8U * cond->arg, no);
+	return load(g, offsetof(struct seccomp_data, args) + 8 * (size_t)cond->arg, no);
 }
 
 /* The rows of a rule, from the last, which always fits, to the first. */

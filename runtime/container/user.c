@@ -23,9 +23,9 @@
 #include "runtime/base/num.h"
 #include "runtime/base/path.h"
 
-#define FILE_MAX (1024 * 1024) /* bytes; 64 groups and 10,000 users need less */
-#define ID_MAX   4294967294U   /* (uid_t)-1 means "no change" to setresuid(2) */
-#define NAME_LEN 256           /* LOGIN_NAME_MAX, limits.h */
+#define FILE_MAX ((size_t)1024 * 1024) /* bytes; 64 groups and 10,000 users need less */
+#define ID_MAX   4294967294U           /* (uid_t)-1 means "no change" to setresuid(2) */
+#define NAME_LEN 256                   /* LOGIN_NAME_MAX, limits.h */
 
 /* One half of a user string: a name, or the number it is (@is_id). */
 struct who {
@@ -198,14 +198,13 @@ static int add_memberships(char *group, const char *name, struct sb_user *user, 
 	return 0;
 }
 
-/* Find the user half: ids and home into @user, and the name, empty if it has none, into @name. */
+/* Find the user half: ids and home into @user, and the name, if it has one, into @name. */
 static int resolve_user(int rootfd, const struct who *who, bool has_group_id, char *name,
 			struct sb_user *user, struct sb_err *err)
 {
 	_cleanup_free_ char *passwd = NULL;
 	int r = read_db(rootfd, "/etc/passwd", &passwd, err);
 
-	name[0] = '\0';
 	/* With both ids given only the home directory is at stake: a way in whatever is there. */
 	if (r < 0 && !(who->is_id && has_group_id))
 		return r;
@@ -259,8 +258,8 @@ int sb_user_resolve(int rootfd, const char *spec, struct sb_user *ret, struct sb
 	size_t len = strcspn(text, ":");
 	bool has_group = text[len] == ':';
 	struct sb_user user = { .home = "/" };
-	struct who who, group = { .id = 0 };
-	char name[NAME_LEN];
+	struct who who = { .is_id = false }, group = who;
+	char name[NAME_LEN] = "";
 
 	if (parse_who(text, len, "user", spec, &who, err) < 0)
 		return -err->code;

@@ -91,7 +91,7 @@ static int children(pid_t parent)
 
 	snprintf(want, sizeof(want), "%d\n", (int)parent);
 	while ((e = readdir(proc)))
-		n += status_is(atoi(e->d_name), "PPid", want);
+		n += status_is((pid_t)strtol(e->d_name, NULL, 10), "PPid", want);
 	return n;
 }
 
@@ -218,14 +218,16 @@ static void it_takes_next_to_no_memory(void **state)
 	struct ns *ns = *state;
 	char path[64], buf[4096];
 	const char *rss;
+	long kb;
 
 	wait_until_ready(ns);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)ns->pid);
 	assert_true(sb_read_small_at(AT_FDCWD, path, buf, sizeof(buf)) > 0);
 	rss = strstr(buf, "VmRSS:");
 	assert_non_null(rss);
-	printf("             resident: %d kB\n", atoi(rss + strlen("VmRSS:")));
-	assert_true(atoi(rss + strlen("VmRSS:")) <= 64);
+	kb = strtol(rss + strlen("VmRSS:"), NULL, 10);
+	printf("             resident: %ld kB\n", kb);
+	assert_true(kb > 0 && kb <= 64);
 }
 
 /* It would pass on signals to every process of the host. */
