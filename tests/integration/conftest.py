@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the integration tests.
+
+All sandboxes of a session live in a store and a state directory of their own (SBRUN_ROOT, SBRUN_RUN), so
+those of the person who runs the tests stay as they are. Images come from tools/mkimage, which caches them.
+"""
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import lib
+
+MUST_WORK = os.environ.get("SBRUN_MUST_WORK") == "1"
+
+
+def pytest_collection_modifyitems(items):
+    """Without root or the program nothing here can run."""
+    why = None
+    if os.geteuid() != 0:
+        why = "needs root"
+    elif not lib.BIN.exists():
+        why = f"{lib.BIN} is not built"
+    for item in items if why else []:
+        item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """With SBRUN_MUST_WORK=1 a skipped test has failed."""
+    report = (yield).get_result()
+    if MUST_WORK and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but SBRUN_MUST_WORK=1: {report.longrepr}"
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Exit 77, ctest's "skipped", if no test ran at all."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter.stats.get("skipped") and not reporter.stats.get("passed"):
+        session.exitstatus = 77
+
+
+@pytest.fixture(scope="session")
+def sbrun():
+    """The command under test. After the session no sandbox may be left."""
+    top = Path(tempfile.mkdtemp(prefix="sbrun-test-"))
+    os.chmod(top, 0o755)
+    command = lib.Sbrun(top / "store", top / "run")
+    yield command
+    left = command("ps", "-a", "--json")
+    command("gc")
+    shutil.rmtree(top, ignore_errors=True)
+    assert left.rc == 0 and not left.json(), f"sandboxes left: {left.out}{left.err}"
+
+
+@pytest.fixture(scope="session")
+def image_dir():
+    """A function that returns the directory of a test image: image_dir("busybox")."""
+    def make(kind):
+        done = subprocess.run([lib.REPO / "tools/mkimage", kind], capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip())
+    return make
+
+
+def _load(sbrun, image_dir, kind):
+    sbrun.ok("load", "--name", kind, image_dir(kind), timeout=300)
+    return kind
+
+
+@pytest.fixture(scope="session")
+def busybox_image(sbrun, image_dir):
+    """The name of a loaded image: one static program, user app (1000)."""
+    return _load(sbrun, image_dir, "busybox")
+
+
+@pytest.fixture(scope="session")
+def python_image(sbrun, image_dir):
+    """The name of a loaded image like python:3.12-slim."""
+    return _load(sbrun, image_dir, "python")
+
+
+@pytest.fixture(scope="session")
+def layers_image(sbrun, image_dir):
+    """The name of a loaded image of twenty layers with everything layers can have."""
+    return _load(sbrun, image_dir, "layers")
+
+
+@pytest.fixture(scope="session")
+def web_image(sbrun, image_dir):
+    """The name of a loaded image with web frameworks and network tools."""
+    return _load(sbrun, image_dir, "web")
+
+
+@pytest.fixture
+def sandbox(sbrun, busybox_image):
+    """A function that creates a sandbox: sandbox("-m", "64m", image=python_image); removed afterwards."""
+    made = []
+
+    def create(*flags, image=busybox_image):
+        result = sbrun.ok("create", *flags, image)
+        made.append(result.out.strip())
+        return lib.Sandbox(sbrun, made[-1])
+
+    yield create
+    known = {entry["id"] for entry in sbrun.ok("ps", "-a", "--json").json()}
+    for sandbox_id in made:
+        if sandbox_id in known:
+            sbrun.ok("rm", "-f", sandbox_id)
+
+
+@pytest.fixture
+def no_leaks(sbrun, busybox_image):
+    """The host after the test is as it was before; put it before `sandbox` in the arguments of a test."""
+    # A first sandbox installs what stays: the firewall table, the cgroup all sandboxes live in.
+    sbrun.ok("rm", "-f", sbrun.ok("create", busybox_image).out.strip())
+    before = lib.host_state(sbrun)
+    yield
+    lib.assert_no_leaks(before, sbrun)
