@@ -136,85 +136,83 @@ static int run_nft(struct sb_err *err)
 }
 
 /**
- * sb_firewall_up() - Make sure that this namespace has our rules
+ * sb_firewall_open() - Connect to the firewall of the namespace that the caller is in
+ * @nl:		closed connection; the caller closes it with sb_nl_close()
  *
- * Takes some microseconds if it has, else some tens of milliseconds. Elements of living sandboxes
- * stay. May run in any number of processes at once. Needs CAP_NET_ADMIN, and the nft program.
+ * Return: 0, or a negative errno value
+ */
+int sb_firewall_open(struct sb_nl *nl, struct sb_err *err)
+{
+	return sb_nl_open(nl, NETLINK_NETFILTER, err);
+}
+
+/**
+ * sb_firewall_up() - Make sure that our rules are installed
+ * @nl:		connection to the namespace that the caller is in
+ *
+ * Takes some microseconds if they are, else some milliseconds. Addresses of living sandboxes stay
+ * admitted. May run in any number of processes at once. Needs CAP_NET_ADMIN, and the nft program.
  *
  * Return: 0, or a negative errno value (-ENOENT: no nft; -EPROTO: it refused, in its own words)
  */
-int sb_firewall_up(struct sb_err *err)
+int sb_firewall_up(struct sb_nl *nl, struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
 	uint32_t want = SB_FIREWALL_POLICY;
-	int ret;
+	int ret = sb_nft_set_has(nl, &installed, &want, err);
 
-	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0)
-		return -err->code;
-	ret = sb_nft_set_has(&nl, &installed, &want, err);
 	if (ret < 0)
 		return ret == -EINVAL ? sb_err_hint(err, "the kernel needs nf_tables") : ret;
 	return ret > 0 ? 0 : run_nft(err);
 }
 
 /**
- * sb_firewall_down() - Remove our rules from this namespace, with the list of addresses
+ * sb_firewall_down() - Remove our rules and the list of addresses
+ * @nl:		connection
  *
  * Return: 0 also if there were none, or a negative errno value
  */
-int sb_firewall_down(struct sb_err *err)
+int sb_firewall_down(struct sb_nl *nl, struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
-
-	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0)
-		return -err->code;
-	return sb_nft_table_del(&nl, TABLE, err);
+	return sb_nft_table_del(nl, TABLE, err);
 }
 
 /**
  * sb_firewall_admit() - Let an address answer and be called
+ * @nl:		connection
  * @addr:	address of a sandbox
  *
  * Return: 0, or a negative errno value (-ENOENT: the rules are not installed)
  */
-int sb_firewall_admit(const struct in6_addr *addr, struct sb_err *err)
+int sb_firewall_admit(struct sb_nl *nl, const struct in6_addr *addr, struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
-
-	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0)
-		return -err->code;
-	return sb_nft_set_add(&nl, &sandboxes, addr, err);
+	return sb_nft_set_add(nl, &sandboxes, addr, err);
 }
 
 /**
  * sb_firewall_dismiss() - Undo sb_firewall_admit()
+ * @nl:		connection
  * @addr:	address of a sandbox
  *
  * Return: 0 also if it was not admitted, or a negative errno value
  */
-int sb_firewall_dismiss(const struct in6_addr *addr, struct sb_err *err)
+int sb_firewall_dismiss(struct sb_nl *nl, const struct in6_addr *addr, struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
-
-	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0)
-		return -err->code;
-	return sb_nft_set_del(&nl, &sandboxes, addr, err);
+	return sb_nft_set_del(nl, &sandboxes, addr, err);
 }
 
 /**
  * sb_firewall_list() - All addresses that are admitted
+ * @nl:		connection
  * @ret:	addresses; the caller frees them. NULL if there are none
  * @ret_n:	how many
  *
  * Return: 0 also if the rules are not installed, or a negative errno value
  */
-int sb_firewall_list(struct in6_addr **ret, size_t *ret_n, struct sb_err *err)
+int sb_firewall_list(struct sb_nl *nl, struct in6_addr **ret, size_t *ret_n, struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
 	void *keys;
 
-	if (sb_nl_open(&nl, NETLINK_NETFILTER, err) < 0 ||
-	    sb_nft_set_list(&nl, &sandboxes, &keys, ret_n, err) < 0)
+	if (sb_nft_set_list(nl, &sandboxes, &keys, ret_n, err) < 0)
 		return -err->code;
 	*ret = keys;
 	return 0;

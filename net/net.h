@@ -39,6 +39,7 @@ int sb_net_host_up(const struct in6_addr *prefix, struct sb_err *err);
 void sb_net_host_down(const struct in6_addr *prefix);
 
 int sb_net_create(const struct sb_net_plan *plan, int netns_fd, struct sb_err *err);
+void sb_net_dismiss(const struct sb_net_plan *plan);
 void sb_net_destroy(const struct sb_net_plan *plan);
 int sb_net_for_each_address(int (*fn)(const struct in6_addr *addr, void *arg), void *arg,
 			    struct sb_err *err);

@@ -16,7 +16,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "net/firewall.h"
 #include "net/net.h"
+#include "net/nl.h"
 #include "runtime/base/err.h"
 
 static const struct in6_addr bed_prefix = { .s6_addr = { 0xfd, 0x5b, 1, 2, 3, 4 } };
@@ -136,6 +138,24 @@ static inline int bed_count_links(void)
 		n++;
 	if_freenameindex(list);
 	return n;
+}
+
+static inline int bed_admit(const struct in6_addr *addr)
+{
+	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	assert_int_equal(sb_firewall_open(&nl, &err), 0);
+	return sb_firewall_admit(&nl, addr, &err);
+}
+
+static inline int bed_dismiss(const struct in6_addr *addr)
+{
+	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	assert_int_equal(sb_firewall_open(&nl, &err), 0);
+	return sb_firewall_dismiss(&nl, addr, &err);
 }
 
 /* Attach a namespace; the test fails with the error's text if that fails. */

@@ -8,7 +8,6 @@
 
 #include <netinet/tcp.h>
 
-#include "net/firewall.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/sys.h"
 
@@ -201,13 +200,12 @@ static void a_stolen_source_address_is_dropped(void **state)
 static void an_address_that_the_firewall_does_not_know_is_cut_off(void **state)
 {
 	struct fixture *f = *state;
-	struct sb_err err = SB_ERR_INIT;
 	int fd = bed_bind(f->ns_b, SOCK_STREAM, &f->b.addr, PORT);
 
 	assert_int_equal(gets_through(f, f->ns_b), 1);
-	assert_int_equal(sb_firewall_dismiss(&f->b.addr, &err), 0);
+	assert_int_equal(bed_dismiss(&f->b.addr), 0);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
-	assert_int_equal(sb_firewall_admit(&f->b.addr, &err), 0);
+	assert_int_equal(bed_admit(&f->b.addr), 0);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), 0);
 	close(fd);
 }
@@ -219,10 +217,9 @@ static void an_unknown_source_address_is_dropped_in_an_open_exchange(void **stat
 	struct sockaddr_in6 to_b = bed_sockaddr(&f->b.addr, 9000);
 	int host = bed_bind(-1, SOCK_DGRAM, &f->a.gateway, 9001);
 	int fd = bed_bind(f->ns_b, SOCK_DGRAM, &f->b.addr, 9000);
-	struct sb_err err = SB_ERR_INIT;
 
 	assert_int_equal(sendto(host, "x", 1, 0, (struct sockaddr *)&to_b, sizeof(to_b)), 1);
-	assert_int_equal(sb_firewall_dismiss(&f->b.addr, &err), 0);
+	assert_int_equal(bed_dismiss(&f->b.addr), 0);
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to_host, sizeof(to_host)), 1);
 	assert_int_equal(bed_readable(host, SOON_MS), 0);
 	close(fd);
@@ -352,6 +349,18 @@ static void nothing_is_left_after_destroy(void **state)
 	assert_int_equal(bed_count_links(), links);
 	assert_int_equal(count_addresses(), 0);
 	sb_net_destroy(&plan);
+}
+
+static void a_dismissed_attachment_is_cut_off_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int fd = bed_bind(f->ns_b, SOCK_STREAM, &f->b.addr, PORT);
+
+	sb_net_dismiss(&f->b);
+	assert_int_equal(count_addresses(), 1);
+	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
+	sb_net_dismiss(&f->b);
+	close(fd);
 }
 
 static void destroy_also_works_while_the_namespace_lives(void **state)
@@ -491,6 +500,7 @@ int main(void)
 		WITH_TWO(there_are_no_link_local_addresses_on_either_end),
 		cmocka_unit_test(it_works_on_a_host_whose_default_is_without_ipv6),
 		cmocka_unit_test(nothing_is_left_after_destroy),
+		WITH_TWO(a_dismissed_attachment_is_cut_off_at_once),
 		cmocka_unit_test(destroy_also_works_while_the_namespace_lives),
 		WITH_TWO(a_taken_address_is_refused_and_nothing_left),
 		WITH_TWO(a_taken_name_is_refused_and_its_owner_unharmed),

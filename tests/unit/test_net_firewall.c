@@ -118,7 +118,7 @@ static void another_policy_is_replaced_and_no_address_lost(void **state)
 
 	(void)state;
 	up();
-	assert_int_equal(sb_firewall_admit(&one, &err), 0);
+	assert_int_equal(bed_admit(&one), 0);
 	assert_int_equal(nft("flush chain inet sbrun source; flush set inet sbrun installed; "
 			     "add element inet sbrun installed { 0x1 }"),
 			 0);
@@ -167,14 +167,14 @@ static void admitted_addresses_are_listed_until_dismissed(void **state)
 
 	(void)state;
 	up();
-	assert_int_equal(sb_firewall_admit(&one, &err), 0);
-	assert_int_equal(sb_firewall_admit(&two, &err), 0);
-	assert_int_equal(sb_firewall_admit(&two, &err), 0);
+	assert_int_equal(bed_admit(&one), 0);
+	assert_int_equal(bed_admit(&two), 0);
+	assert_int_equal(bed_admit(&two), 0);
 	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
 	assert_int_equal(seen[1], 1);
 	assert_int_equal(seen[2], 1);
-	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
-	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
+	assert_int_equal(bed_dismiss(&one), 0);
+	assert_int_equal(bed_dismiss(&one), 0);
 	memset(seen, 0, sizeof(seen));
 	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
 	assert_int_equal(seen[1], 0);
@@ -184,6 +184,7 @@ static void admitted_addresses_are_listed_until_dismissed(void **state)
 static void thousands_of_addresses_are_listed_completely(void **state)
 {
 	struct sb_err err = SB_ERR_INIT;
+	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
 	struct in6_addr *list;
 	size_t n;
 
@@ -193,9 +194,10 @@ static void thousands_of_addresses_are_listed_completely(void **state)
 		struct in6_addr a = { .s6_addr = {
 					      0xfd, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i } };
 
-		assert_int_equal(sb_firewall_admit(&a, &err), 0);
+		assert_int_equal(bed_admit(&a), 0);
 	}
-	assert_int_equal(sb_firewall_list(&list, &n, &err), 0);
+	assert_int_equal(sb_firewall_open(&nl, &err), 0);
+	assert_int_equal(sb_firewall_list(&nl, &list, &n, &err), 0);
 	assert_int_equal(n, 3000);
 	free(list);
 }
@@ -207,8 +209,8 @@ static void the_walk_ends_when_the_visitor_says_so(void **state)
 
 	(void)state;
 	up();
-	assert_int_equal(sb_firewall_admit(&one, &err), 0);
-	assert_int_equal(sb_firewall_admit(&two, &err), 0);
+	assert_int_equal(bed_admit(&one), 0);
+	assert_int_equal(bed_admit(&two), 0);
 	assert_int_equal(sb_net_for_each_address(stop, &calls, &err), 42);
 	assert_int_equal(calls, 1);
 }
@@ -220,8 +222,8 @@ static void without_the_table_there_are_no_addresses(void **state)
 
 	(void)state;
 	assert_int_equal(sb_net_for_each_address(note, seen, &err), 0);
-	assert_int_equal(sb_firewall_dismiss(&one, &err), 0);
-	assert_int_equal(sb_firewall_admit(&one, &err), -ENOENT);
+	assert_int_equal(bed_dismiss(&one), 0);
+	assert_int_equal(bed_admit(&one), -ENOENT);
 }
 
 static void without_privileges_the_kernel_says_no(void **state)
