@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bundle.c - files of an image archive by name, whether it is a directory, a tar or a stream
+ *
+ * A tar is read where it lies: its headers are walked once, and its files are found by offset.
+ * What can't seek or is compressed as a whole is first written to a nameless file in the store,
+ * which the kernel removes when we end, however that happens.
+ */
+#include "images/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
+
+#include "images/inflate.h"
+#include "images/limits.h"
+#include "images/source.h"
+#include "images/tar.h"
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/sys.h"
+
+#define ENTRIES_MAX 16384 /* 128 layers with three files each are usual at most */
+#define LINKS_MAX   8     /* links that lead from one file to another */
+#define LIST_BYTES  4096  /* read at once while headers are walked: bodies are skipped */
+#define COPY_BYTES  (256 << 10)
+
+/* One file of a tar: @link if it is a link, else @offset and @size. */
+struct member {
+	char *path;
+	char *link;
+	bool hard;
+	off_t offset;
+	uint64_t size;
+};
+
+/**
+ * struct sb_bundle - an image archive
+ * @dirfd:	directory, borrowed; -1 if it is a tar
+ * @tar_fd:	tar that can seek; -1 if it is a directory
+ * @owned:	@tar_fd is our own
+ * @members:	files of the tar, in its order
+ * @n:		how many
+ */
+struct sb_bundle {
+	int dirfd;
+	int tar_fd;
+	bool owned;
+	struct member *members;
+	size_t n;
+};
+
+/* A file without a name in @dirfd. */
+static int open_spool(int dirfd, struct sb_err *err)
+{
+	const char *name = "spool";
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || unlinkat(dirfd, name, 0) < 0) {
+		sb_err_set(err, errno, "make a temporary file in the store");
+		sb_cleanup_fd(&fd);
+		return -err->code;
+	}
+	return fd;
+}
+
+/* Copy @from to @to_fd, decompressed if @gzip; @ratio_of is the length of @from, 0 if not known. */
+static int copy(struct sb_file_source *from, bool gzip, uint64_t ratio_of, int to_fd,
+		struct sb_err *err)
+{
+	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
+	_cleanup_free_ uint8_t *in = malloc(COPY_BYTES);
+	_cleanup_free_ uint8_t *out = malloc(COPY_BYTES);
+	_cleanup_inflate_ struct sb_inflate *z = NULL;
+	uint64_t total = 0;
+	ssize_t n;
+
+	if (!in || !out)
+		return sb_err_set(err, ENOMEM, "read the archive");
+	from->buf = in;
+	from->buf_size = COPY_BYTES;
+	if (gzip) {
+		z = sb_inflate_new(&from->base, err);
+		if (!z)
+			return -err->code;
+	}
+	while ((n = z ? sb_inflate_read(z, out, COPY_BYTES, err)
+		      : sb_source_read_file(from, out, COPY_BYTES, err)) > 0) {
+		int r = sb_write_all(to_fd, out, (size_t)n);
+
+		if (r < 0)
+			return sb_err_set(err, -r, "write a temporary file in the store");
+		total += (uint64_t)n;
+		if (total > limits.tar_bytes || (ratio_of && total > limits.ratio_free_bytes &&
+						 total / limits.ratio > ratio_of))
+			return sb_err_set(err, EPROTO, "the archive unpacks to too many bytes");
+	}
+	return (int)n;
+}
+
+/* Make sure that the archive can seek and is not compressed: replace *@fd by a copy if need be. */
+static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *err)
+{
+	struct sb_file_source from;
+	unsigned char magic[4] = { 0 };
+	_cleanup_fd_ int spool = -1;
+	struct stat st;
+
+	if (lseek(b->tar_fd, 0, SEEK_CUR) < 0) {
+		spool = open_spool(spool_dirfd, err);
+		if (spool < 0)
+			return -err->code;
+		sb_source_from_file(&from, b->tar_fd, -1, SB_SOURCE_TO_END);
+		if (copy(&from, false, 0, spool, err) < 0)
+			return -err->code;
+		b->tar_fd = sb_steal_fd(&spool);
+		b->owned = true;
+	}
+	if (fstat(b->tar_fd, &st) < 0 || pread(b->tar_fd, magic, sizeof(magic), 0) < 0)
+		return sb_err_set(err, errno, "read the archive");
+	if (!S_ISREG(st.st_mode))
+		return sb_err_set(err, EINVAL, "the archive is neither a file nor a directory");
+	if (magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd)
+		return sb_err_set(err, EPROTO, "the archive is compressed by zstd, not supported");
+	if (magic[0] != 0x1f || magic[1] != 0x8b)
+		return 0;
+	spool = open_spool(spool_dirfd, err);
+	if (spool < 0)
+		return -err->code;
+	sb_source_from_file(&from, b->tar_fd, 0, (uint64_t)st.st_size);
+	if (copy(&from, true, (uint64_t)st.st_size, spool, err) < 0)
+		return -err->code;
+	if (b->owned)
+		(void)close(b->tar_fd);
+	b->tar_fd = sb_steal_fd(&spool);
+	b->owned = true;
+	return 0;
+}
+
+static int add_member(struct sb_bundle *b, const struct sb_tar_entry *e, uint64_t offset,
+		      struct sb_err *err)
+{
+	struct member *m;
+
+	/* Grow by doubling: at 0, 1, 2, 4, … there is no room for one more. */
+	if ((b->n & (b->n - 1)) == 0) {
+		m = realloc(b->members, (b->n ? b->n * 2 : 1) * sizeof(*m));
+		if (!m)
+			return sb_err_set(err, ENOMEM, "list the archive");
+		b->members = m;
+	}
+	m = &b->members[b->n];
+	*m = (struct member){ .path = strdup(e->path),
+			      .hard = e->type == SB_TAR_HARDLINK,
+			      .offset = (off_t)offset,
+			      .size = e->size };
+	if (e->type != SB_TAR_FILE)
+		m->link = strdup(e->link);
+	if (!m->path || (e->type != SB_TAR_FILE && !m->link)) {
+		free(m->path);
+		free(m->link);
+		return sb_err_set(err, ENOMEM, "list the archive");
+	}
+	b->n++;
+	return 0;
+}
+
+/* Walk through the headers of the tar. */
+static int list_members(struct sb_bundle *b, struct sb_err *err)
+{
+	struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
+	_cleanup_free_ uint8_t *buf = malloc(LIST_BYTES);
+	_cleanup_tar_ struct sb_tar *tar = NULL;
+	const struct sb_tar_entry *e;
+	struct sb_file_source from;
+	struct stat st;
+	int r;
+
+	limits.entries = ENTRIES_MAX;
+	if (!buf)
+		return sb_err_set(err, ENOMEM, "list the archive");
+	if (fstat(b->tar_fd, &st) < 0)
+		return sb_err_set(err, errno, "read the archive");
+	sb_source_from_file(&from, b->tar_fd, 0, (uint64_t)st.st_size);
+	from.buf = buf;
+	from.buf_size = LIST_BYTES;
+	tar = sb_tar_new(&from.base, &limits, err);
+	if (!tar)
+		return -err->code;
+	while ((r = sb_tar_next(tar, &e, err)) > 0) {
+		if (e->type != SB_TAR_FILE && e->type != SB_TAR_SYMLINK &&
+		    e->type != SB_TAR_HARDLINK)
+			continue;
+		if (add_member(b, e, sb_tar_offset(tar), err) < 0)
+			return -err->code;
+	}
+	return r < 0 ? sb_err_prefix(err, "read the archive") : 0;
+}
+
+/**
+ * sb_bundle_new() - Open an image archive
+ * @source_fd:	directory, regular file, pipe or socket; borrowed for as long as the result is used.
+ *		A file may be compressed by gzip as a whole
+ * @spool_dirfd:	directory for a temporary file, if one is needed; borrowed
+ *
+ * Return: freed with sb_bundle_free(), or NULL with @err set
+ */
+struct sb_bundle *sb_bundle_new(int source_fd, int spool_dirfd, struct sb_err *err)
+{
+	_cleanup_bundle_ struct sb_bundle *b = calloc(1, sizeof(*b));
+	struct stat st;
+
+	if (!b) {
+		(void)sb_err_set(err, ENOMEM, "open the archive");
+		return NULL;
+	}
+	b->dirfd = b->tar_fd = -1;
+	if (fstat(source_fd, &st) < 0) {
+		(void)sb_err_set(err, errno, "open the archive");
+		return NULL;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		b->dirfd = source_fd;
+		return sb_steal_ptr(&b);
+	}
+	b->tar_fd = source_fd;
+	if (make_seekable(b, spool_dirfd, err) < 0 || list_members(b, err) < 0)
+		return NULL;
+	return sb_steal_ptr(&b);
+}
+
+/**
+ * sb_bundle_free() - Close an image archive
+ * @bundle:	archive, or NULL
+ */
+void sb_bundle_free(struct sb_bundle *bundle)
+{
+	if (!bundle)
+		return;
+	for (size_t i = 0; i < bundle->n; i++) {
+		free(bundle->members[i].path);
+		free(bundle->members[i].link);
+	}
+	free(bundle->members);
+	if (bundle->owned)
+		(void)close(bundle->tar_fd);
+	free(bundle);
+}
+
+/* Where the symbolic link @path leads: lexically, and only inside the archive. */
+static int follow(const char *path, const char *target, char *ret)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = target[0] != '/' && slash ? (size_t)(slash - path) : 0;
+
+	memcpy(ret, path, n);
+	while (*target) {
+		size_t len;
+
+		target += strspn(target, "/");
+		len = strcspn(target, "/");
+		if (len == 2 && !memcmp(target, "..", 2)) {
+			if (n == 0)
+				return -EPROTO;
+			while (n > 0 && ret[--n] != '/')
+				;
+		} else if (len > 0 && !(len == 1 && *target == '.')) {
+			if (n + len + 2 > SB_LAYER_PATH_SIZE)
+				return -EPROTO;
+			if (n > 0)
+				ret[n++] = '/';
+			memcpy(ret + n, target, len);
+			n += len;
+		}
+		target += len;
+	}
+	ret[n] = '\0';
+	return 0;
+}
+
+/* The file of a tar that @name stands for; of several the last one, as if they were unpacked. */
+static const struct member *find_member(const struct sb_bundle *b, const char *name)
+{
+	char path[SB_LAYER_PATH_SIZE], next[SB_LAYER_PATH_SIZE];
+	struct sb_err ignored = SB_ERR_INIT;
+
+	if (strlen(name) >= sizeof(path) || sb_tar_clean_path(name, 64, path, &ignored) < 0)
+		return NULL;
+	for (int hops = 0; hops <= LINKS_MAX; hops++) {
+		const struct member *m = NULL;
+
+		for (size_t i = b->n; i > 0 && !m; i--)
+			if (!strcmp(b->members[i - 1].path, path))
+				m = &b->members[i - 1];
+		if (!m || !m->link)
+			return m;
+		if (m->hard)
+			memcpy(next, m->link, strlen(m->link) + 1);
+		else if (follow(path, m->link, next) < 0)
+			return NULL;
+		memcpy(path, next, sizeof(path));
+	}
+	return NULL;
+}
+
+static int find_in_dir(const struct sb_bundle *b, const char *name, struct sb_span *ret)
+{
+	const struct open_how how = {
+		/* Non-blocking, for a FIFO under that name. */
+		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	_cleanup_fd_ int fd = sb_openat2(b->dirfd, name, &how);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EPROTO;
+	*ret = (struct sb_span){ .owned = true, .size = (uint64_t)st.st_size };
+	ret->fd = sb_steal_fd(&fd);
+	return 0;
+}
+
+/**
+ * sb_bundle_find() - Find a file of an image archive
+ * @bundle:	archive
+ * @name:	path, may come from the archive itself; it and links in it can't lead outside
+ * @ret:	released with sb_span_done() before @bundle
+ *
+ * Return: 0, or a negative errno value (-ENOENT: no such file)
+ */
+int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_span *ret,
+		   struct sb_err *err)
+{
+	char shown[SB_TAR_SHOWN_SIZE];
+	const struct member *m;
+
+	if (bundle->dirfd >= 0) {
+		int r = find_in_dir(bundle, name, ret);
+
+		return r < 0 ? sb_err_set(err, -r, "find '%s' in the image",
+					  sb_tar_shown(name, shown))
+			     : 0;
+	}
+	m = find_member(bundle, name);
+	if (!m)
+		return sb_err_set(err, ENOENT, "find '%s' in the archive",
+				  sb_tar_shown(name, shown));
+	*ret = (struct sb_span){ .fd = bundle->tar_fd, .offset = m->offset, .size = m->size };
+	return 0;
+}
+
+/**
+ * sb_span_done() - Release a file found by sb_bundle_find()
+ * @span:	span
+ */
+void sb_span_done(struct sb_span *span)
+{
+	if (span->owned)
+		(void)close(span->fd);
+	span->owned = false;
+}
+
+/**
+ * sb_bundle_read() - Read a whole file of an image archive
+ * @bundle:	archive
+ * @name:	path, see sb_bundle_find()
+ * @max:	most bytes it may have
+ * @ret:	content with a NUL appended; the caller frees it
+ * @ret_len:	its length
+ *
+ * Return: 0, or a negative errno value (-ENOENT, -EFBIG)
+ */
+int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
+		   size_t *ret_len, struct sb_err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	char shown[SB_TAR_SHOWN_SIZE];
+	struct sb_file_source from;
+	struct sb_span span;
+	ssize_t n;
+
+	if (sb_bundle_find(bundle, name, &span, err) < 0)
+		return -err->code;
+	if (span.size > max) {
+		sb_span_done(&span);
+		return sb_err_set(err, EFBIG, "'%s' is longer than %zu bytes",
+				  sb_tar_shown(name, shown), max);
+	}
+	text = malloc(span.size + 1);
+	sb_source_from_file(&from, span.fd, span.offset, span.size);
+	n = text ? sb_source_read_file(&from, (uint8_t *)text, span.size, err)
+		 : sb_err_set(err, ENOMEM, "read");
+	sb_span_done(&span);
+	if (n < 0)
+		return sb_err_prefix(err, "'%s'", sb_tar_shown(name, shown));
+	text[n] = '\0';
+	*ret_len = (size_t)n;
+	*ret = sb_steal_ptr(&text);
+	return 0;
+}

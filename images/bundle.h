@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bundle.h - files of an image archive by name, whether it is a directory, a tar or a stream
+ */
+#ifndef SB_IMAGES_BUNDLE_H
+#define SB_IMAGES_BUNDLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sb_err;
+struct sb_bundle;
+
+/**
+ * struct sb_span - where the bytes of a file lie
+ * @fd:		open file
+ * @owned:	@fd is the caller's to close (sb_span_done())
+ * @offset:	first byte
+ * @size:	how many
+ */
+struct sb_span {
+	int fd;
+	bool owned;
+	off_t offset;
+	uint64_t size;
+};
+
+struct sb_bundle *sb_bundle_new(int source_fd, int spool_dirfd, struct sb_err *err);
+void sb_bundle_free(struct sb_bundle *bundle);
+int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_span *ret,
+		   struct sb_err *err);
+void sb_span_done(struct sb_span *span);
+int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
+		   size_t *ret_len, struct sb_err *err);
+
+static inline void sb_cleanup_bundle(struct sb_bundle **bundle)
+{
+	sb_bundle_free(*bundle);
+}
+#define _cleanup_bundle_ __attribute__((cleanup(sb_cleanup_bundle)))
+
+#endif /* SB_IMAGES_BUNDLE_H */

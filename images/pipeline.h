@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipeline.h - one layer blob to one verified directory, by two threads
+ */
+#ifndef SB_IMAGES_PIPELINE_H
+#define SB_IMAGES_PIPELINE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sb_err;
+struct sb_layer_hooks;
+struct sb_layer_limits;
+struct sb_layer_record;
+
+/**
+ * struct sb_pipeline_job - a layer and what it must turn out to be
+ * @fd:		file that holds the blob, borrowed
+ * @offset:	first byte of the blob in it
+ * @size:	bytes of the blob
+ * @digest:	digest of the blob; "" if nothing vouches for it but @diff_id
+ * @diff_id:	digest of the uncompressed tar
+ * @layer_dirfd:	empty directory to be filled, borrowed
+ * @limits:	bounds
+ * @hooks:	for the unpacker
+ * @cancel:	set by others when the work has become useless
+ */
+struct sb_pipeline_job {
+	int fd;
+	off_t offset;
+	uint64_t size;
+	const char *digest;
+	const char *diff_id;
+	int layer_dirfd;
+	const struct sb_layer_limits *limits;
+	const struct sb_layer_hooks *hooks;
+	const atomic_bool *cancel;
+};
+
+int sb_pipeline_run(const struct sb_pipeline_job *job, struct sb_layer_record *ret,
+		    struct sb_err *err);
+
+#endif /* SB_IMAGES_PIPELINE_H */

@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tar.c - reader for tar streams: ustar, PAX, GNU long names
+ *
+ * Formats: POSIX.1-2017 "pax", "ustar Interchange Format" and "pax Interchange Format"; GNU tar
+ * manual, "Basic Tar Format" (magic "ustar  ", base-256 numbers, types L and K).
+ */
+#include "images/tar.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "images/pax.h"
+#include "images/source.h"
+#include "runtime/base/err.h"
+
+#define BLOCK     512
+#define MAJOR_MAX 0xfff   /* Linux keeps 12 bits of a device's major number… */
+#define MINOR_MAX 0xfffff /* …and 20 of its minor */
+#define ID_MAX    UINT64_C(0xfffffffe)
+
+/* A header block, POSIX "ustar Header Block". */
+struct header {
+	char name[100];
+	char mode[8];
+	char uid[8];
+	char gid[8];
+	char size[12];
+	char mtime[12];
+	char checksum[8];
+	char type;
+	char link[100];
+	char magic[6];
+	char version[2];
+	char user[32];
+	char group[32];
+	char dev_major[8];
+	char dev_minor[8];
+	char prefix[155];
+	char pad[12];
+};
+_Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
+
+/**
+ * struct sb_tar - a tar stream being read
+ * @from:	bytes, borrowed
+ * @limits:	bounds, borrowed
+ * @piece:	what is left of the last piece of @from
+ * @piece_len:	bytes of it
+ * @offset:	bytes of the stream that were consumed
+ * @entries:	headers seen
+ * @body_left:	content of the current entry that was not read
+ * @pad_left:	filling to the next block after it
+ * @ended:	the end of the archive was seen
+ * @extended:	an extended header waits for its entry
+ * @header:	current header
+ * @entry:	what sb_tar_next() gives out
+ * @pax:	extended headers for the next entry
+ * @global:	global extended headers
+ */
+struct sb_tar {
+	struct sb_source *from;
+	const struct sb_layer_limits *limits;
+	const uint8_t *piece;
+	size_t piece_len;
+	uint64_t offset;
+	uint64_t entries;
+	uint64_t body_left;
+	uint64_t pad_left;
+	bool ended;
+	bool extended;
+	struct header header;
+	struct sb_tar_entry entry;
+	struct sb_pax pax;
+	struct sb_pax global;
+};
+
+/**
+ * sb_tar_new() - Start to read a tar stream
+ * @from:	bytes; borrowed for as long as the result is used
+ * @limits:	bounds; likewise
+ *
+ * Return: freed with sb_tar_free(), or NULL with @err set
+ */
+struct sb_tar *sb_tar_new(struct sb_source *from, const struct sb_layer_limits *limits,
+			  struct sb_err *err)
+{
+	struct sb_tar *tar = calloc(1, sizeof(*tar));
+
+	if (!tar) {
+		(void)sb_err_set(err, ENOMEM, "read a tar");
+		return NULL;
+	}
+	tar->from = from;
+	tar->limits = limits;
+	return tar;
+}
+
+/**
+ * sb_tar_free() - End reading
+ * @tar:	stream, or NULL
+ */
+void sb_tar_free(struct sb_tar *tar)
+{
+	if (!tar)
+		return;
+	sb_pax_done(&tar->pax);
+	sb_pax_done(&tar->global);
+	free(tar);
+}
+
+static int truncated(struct sb_err *err)
+{
+	return sb_err_set(err, EPROTO, "the tar ends too early");
+}
+
+/* Make tar->piece not empty. Return: 1, 0 at the end of the stream, or < 0. */
+static int fill(struct sb_tar *tar, struct sb_err *err)
+{
+	ssize_t n;
+
+	if (tar->piece_len > 0)
+		return 1;
+	n = tar->from->next(tar->from, &tar->piece, err);
+	if (n < 0)
+		return (int)n;
+	tar->piece_len = (size_t)n;
+	return n > 0;
+}
+
+/* Up to @max bytes without copying; 0 at the end of the stream. */
+static ssize_t take_piece(struct sb_tar *tar, uint64_t max, const uint8_t **ret, struct sb_err *err)
+{
+	int r = fill(tar, err);
+	size_t n;
+
+	if (r <= 0)
+		return r;
+	n = tar->piece_len < max ? tar->piece_len : (size_t)max;
+	*ret = tar->piece;
+	tar->piece += n;
+	tar->piece_len -= n;
+	tar->offset += n;
+	return (ssize_t)n;
+}
+
+/* Exactly @len bytes. Return: 1, 0 if the stream ends before the first one, or < 0. */
+static int take(struct sb_tar *tar, void *buf, size_t len, struct sb_err *err)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		const uint8_t *piece;
+		ssize_t n = take_piece(tar, len - have, &piece, err);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return have == 0 ? 0 : truncated(err);
+		memcpy((char *)buf + have, piece, (size_t)n);
+		have += (size_t)n;
+	}
+	return 1;
+}
+
+static int skip(struct sb_tar *tar, uint64_t len, struct sb_err *err)
+{
+	while (len > 0) {
+		const uint8_t *piece;
+		ssize_t n;
+
+		if (tar->piece_len == 0 && tar->from->skip) {
+			tar->offset += len;
+			return tar->from->skip(tar->from, len, err);
+		}
+		n = take_piece(tar, len, &piece, err);
+		if (n <= 0)
+			return n < 0 ? (int)n : truncated(err);
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* An octal or base-256 number of a header; an empty field is 0. */
+static int field(const char *s, size_t len, uint64_t max, uint64_t *ret, const char *what,
+		 struct sb_err *err)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *end = p + len;
+	uint64_t n = 0;
+
+	if (*p & 0x80) {
+		/* GNU: big-endian, the first byte holds the mark and, if 0xff, the sign. */
+		bool ok = *p == 0x80;
+
+		for (p++; p < end; p++) {
+			ok = ok && n <= UINT64_MAX >> 8;
+			n = n << 8 | *p;
+		}
+		if (!ok || n > max)
+			return sb_err_set(err, EPROTO, "%s is out of range", what);
+		*ret = n;
+		return 0;
+	}
+	while (p < end && *p == ' ')
+		p++;
+	for (; p < end && *p >= '0' && *p <= '7'; p++) {
+		if (n > UINT64_MAX >> 3)
+			return sb_err_set(err, EPROTO, "%s is out of range", what);
+		n = n << 3 | (uint64_t)(*p - '0');
+	}
+	while (p < end && (*p == ' ' || *p == '\0'))
+		p++;
+	if (p < end)
+		return sb_err_set(err, EPROTO, "%s is not a number", what);
+	if (n > max)
+		return sb_err_set(err, EPROTO, "%s is out of range", what);
+	*ret = n;
+	return 0;
+}
+
+#define FIELD(h, name, max, ret, what, err) \
+	field((h)->name, sizeof((h)->name), (max), (ret), (what), (err))
+
+/* The sum of all bytes with the field itself as blanks; old programs added signed bytes. */
+static int check_sum(const struct header *h, struct sb_err *err)
+{
+	const unsigned char *p = (const unsigned char *)h;
+	const size_t from = offsetof(struct header, checksum);
+	uint64_t want, sum = 0;
+	int64_t signed_sum = 0;
+
+	if (FIELD(h, checksum, UINT32_MAX, &want, "the checksum of a tar header", err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < BLOCK; i++) {
+		unsigned char c = i >= from && i < from + sizeof(h->checksum) ? ' ' : p[i];
+
+		sum += c;
+		signed_sum += (signed char)c;
+	}
+	if (sum != want && signed_sum != (int64_t)want)
+		return sb_err_set(err, EPROTO, "not a tar, or a broken one: wrong header checksum");
+	return 0;
+}
+
+static bool is_zero_block(const struct header *h)
+{
+	static const char zero[BLOCK];
+
+	return !memcmp(h, zero, BLOCK);
+}
+
+/* Step to the next header. Return: 1, 0 at the end of the archive, or < 0. */
+static int next_header(struct sb_tar *tar, struct sb_err *err)
+{
+	int r;
+
+	if (skip(tar, tar->body_left, err) < 0)
+		return -err->code;
+	tar->body_left = 0;
+	if (skip(tar, tar->pad_left, err) < 0)
+		return -err->code;
+	tar->pad_left = 0;
+	r = take(tar, &tar->header, BLOCK, err);
+	if (r > 0 && is_zero_block(&tar->header)) {
+		/* Two zero blocks end an archive; some writers end it with one or none. */
+		r = take(tar, &tar->header, BLOCK, err);
+		if (r > 0 && !is_zero_block(&tar->header))
+			return sb_err_set(err, EPROTO, "the tar has a zero block in its midst");
+		r = r > 0 ? 0 : r;
+	}
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		tar->ended = true;
+		return tar->extended ? truncated(err) : 0;
+	}
+	if (++tar->entries > tar->limits->entries)
+		return sb_err_set(err, EPROTO, "the tar has more than %llu entries",
+				  (unsigned long long)tar->limits->entries);
+	return check_sum(&tar->header, err) < 0 ? -err->code : 1;
+}
+
+/* Say how much content follows the current header. */
+static void begin_body(struct sb_tar *tar, uint64_t size)
+{
+	tar->body_left = size;
+	tar->pad_left = -size & (BLOCK - 1);
+}
+
+/* Use an extended header (types x, g, L, K). */
+static int take_extension(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	struct sb_pax *pax = &tar->pax;
+	char *body;
+	uint64_t size;
+	int r;
+
+	if (FIELD(h, size, UINT64_MAX >> 1, &size, "the size of an extended header", err) < 0)
+		return -err->code;
+	if (size > tar->limits->pax_bytes)
+		return sb_err_set(err, EPROTO, "an extended header is longer than %zu bytes",
+				  tar->limits->pax_bytes);
+	body = malloc(size + 1);
+	if (!body)
+		return sb_err_set(err, ENOMEM, "read an extended header");
+	begin_body(tar, 0);
+	tar->pad_left = -size & (BLOCK - 1);
+	r = take(tar, body, size, err);
+	if (r == 0 && size > 0)
+		r = truncated(err);
+	body[size] = '\0';
+	if (r < 0)
+		;
+	else if (h->type == 'x')
+		r = sb_pax_parse(pax, body, size, tar->limits->xattr_bytes, err);
+	else if (h->type == 'g')
+		r = sb_pax_parse_global(&tar->global, body, size, err);
+	else if (h->type == 'L') /* a C string */
+		r = sb_pax_set_name(pax->path, &pax->has_path, body, strlen(body), err);
+	else
+		r = sb_pax_set_name(pax->link, &pax->has_link, body, strlen(body), err);
+	free(body);
+	if (h->type != 'g')
+		tar->extended = true;
+	return r;
+}
+
+/* What a type flag means; -1 if we don't know it. */
+static int type_of(char flag)
+{
+	switch (flag) {
+	case '0':
+	case '\0':
+	case '7': /* contiguous: a hint that systems treat as a plain file */
+		return SB_TAR_FILE;
+	case '1':
+		return SB_TAR_HARDLINK;
+	case '2':
+		return SB_TAR_SYMLINK;
+	case '3':
+		return SB_TAR_CHAR;
+	case '4':
+		return SB_TAR_BLOCK;
+	case '5':
+		return SB_TAR_DIR;
+	case '6':
+		return SB_TAR_FIFO;
+	default:
+		return -1;
+	}
+}
+
+/* The name of an entry as it stands, not cleaned; @buf has room for prefix, slash and name. */
+static const char *raw_name(const struct sb_tar *tar, char *buf)
+{
+	const struct header *h = &tar->header;
+	size_t n = 0;
+
+	if (tar->pax.has_path)
+		return tar->pax.path;
+	/* GNU's "ustar  " uses the space of the prefix for other things. */
+	if (!memcmp(h->magic, "ustar", sizeof(h->magic)) && h->prefix[0]) {
+		n = strnlen(h->prefix, sizeof(h->prefix));
+		memcpy(buf, h->prefix, n);
+		buf[n++] = '/';
+	}
+	memcpy(buf + n, h->name, sizeof(h->name));
+	buf[n + sizeof(h->name)] = '\0';
+	return buf;
+}
+
+/* Names and type of the current entry. */
+static int set_names(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	struct sb_tar_entry *e = &tar->entry;
+	char name[sizeof(h->prefix) + 1 + sizeof(h->name) + 1];
+	char link[sizeof(h->link) + 1] = "";
+	const char *raw = raw_name(tar, name);
+	const char *target = tar->pax.has_link ? tar->pax.link : link;
+	int type = type_of(h->type);
+
+	if (type < 0 && h->type == 'S')
+		return sb_err_set(err, EPROTO, "sparse files are not supported");
+	if (type < 0)
+		return sb_err_set(err, EPROTO, "entry type 0x%02x is not supported",
+				  (unsigned char)h->type);
+	e->type = (enum sb_tar_type)type;
+	if (!raw[0])
+		return sb_err_set(err, EPROTO, "an entry has no name");
+	/* Before ustar there was no flag for directories but a slash at the end. */
+	if (e->type == SB_TAR_FILE && raw[strlen(raw) - 1] == '/')
+		e->type = SB_TAR_DIR;
+	if (sb_tar_clean_path(raw, tar->limits->depth, e->path, err) < 0)
+		return -err->code;
+	memcpy(link, h->link, sizeof(h->link));
+	e->link[0] = '\0';
+	if (e->type == SB_TAR_HARDLINK)
+		return sb_tar_clean_path(target, tar->limits->depth, e->link, err);
+	if (e->type != SB_TAR_SYMLINK)
+		return 0;
+	if (!target[0])
+		return sb_err_set(err, EPROTO, "a symbolic link has no target");
+	memcpy(e->link, target, strlen(target) + 1);
+	return 0;
+}
+
+static int set_owner(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	const struct sb_pax *x = &tar->pax, *g = &tar->global;
+	uint64_t uid = x->has_uid ? x->uid : g->uid, gid = x->has_gid ? x->gid : g->gid;
+
+	if (!x->has_uid && !g->has_uid && FIELD(h, uid, ID_MAX, &uid, "the owner", err) < 0)
+		return -err->code;
+	if (!x->has_gid && !g->has_gid && FIELD(h, gid, ID_MAX, &gid, "the group", err) < 0)
+		return -err->code;
+	tar->entry.uid = (uid_t)uid;
+	tar->entry.gid = (gid_t)gid;
+	return 0;
+}
+
+static int set_time(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	uint64_t seconds = 0;
+
+	if (tar->pax.has_mtime || tar->global.has_mtime) {
+		tar->entry.mtime = tar->pax.has_mtime ? tar->pax.mtime : tar->global.mtime;
+		return 0;
+	}
+	/* Base-256 with a sign: before 1970, which nothing in an image is. */
+	if ((unsigned char)h->mtime[0] != 0xff &&
+	    FIELD(h, mtime, INT64_MAX, &seconds, "the time", err) < 0)
+		return -err->code;
+	tar->entry.mtime = (struct timespec){ .tv_sec = (time_t)seconds };
+	return 0;
+}
+
+static int set_device(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	uint64_t dev_major = 0, dev_minor = 0;
+
+	if ((tar->entry.type == SB_TAR_CHAR || tar->entry.type == SB_TAR_BLOCK) &&
+	    (FIELD(h, dev_major, MAJOR_MAX, &dev_major, "the device number", err) < 0 ||
+	     FIELD(h, dev_minor, MINOR_MAX, &dev_minor, "the device number", err) < 0))
+		return -err->code;
+	tar->entry.dev_major = (uint32_t)dev_major;
+	tar->entry.dev_minor = (uint32_t)dev_minor;
+	return 0;
+}
+
+/* Mode, owner, size, time and device of the current entry. */
+static int set_numbers(struct sb_tar *tar, struct sb_err *err)
+{
+	const struct header *h = &tar->header;
+	struct sb_tar_entry *e = &tar->entry;
+	uint64_t mode, size = tar->pax.size;
+
+	if (FIELD(h, mode, UINT32_MAX, &mode, "the mode", err) < 0 || set_owner(tar, err) < 0 ||
+	    set_time(tar, err) < 0 || set_device(tar, err) < 0)
+		return -err->code;
+	if (!tar->pax.has_size && FIELD(h, size, INT64_MAX, &size, "the size", err) < 0)
+		return -err->code;
+	e->mode = (mode_t)(mode & 07777);
+	/* Other types have no content whatever the field says, as all readers agree. */
+	e->size = e->type == SB_TAR_FILE ? size : 0;
+	if (e->size > tar->limits->tar_bytes)
+		return sb_err_set(err, EPROTO, "a file is longer than %llu bytes",
+				  (unsigned long long)tar->limits->tar_bytes);
+	e->xattrs = tar->pax.xattrs;
+	e->xattrs_len = tar->pax.xattrs_len;
+	return 0;
+}
+
+/**
+ * sb_tar_next() - Step to the next entry
+ * @tar:	stream
+ * @ret:	borrowed until the next call
+ *
+ * Content of the previous entry that was not read is passed over.
+ *
+ * Return: 1, 0 at the end of the archive, or a negative errno value (-EPROTO: broken or over a
+ * limit; the message names the entry if its name is known)
+ */
+int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_err *err)
+{
+	char shown[SB_TAR_SHOWN_SIZE];
+	int r;
+
+	if (tar->ended)
+		return 0;
+	sb_pax_reset(&tar->pax);
+	tar->extended = false;
+	for (;;) {
+		r = next_header(tar, err);
+		if (r <= 0)
+			return r;
+		if (!strchr("xgLK", tar->header.type) || !tar->header.type)
+			break;
+		if (take_extension(tar, err) < 0)
+			return -err->code;
+	}
+	if (set_names(tar, err) < 0 || set_numbers(tar, err) < 0) {
+		char name[SB_LAYER_NAME_MAX + 2];
+
+		return sb_err_prefix(err, "'%s'", sb_tar_shown(raw_name(tar, name), shown));
+	}
+	begin_body(tar, tar->entry.size);
+	*ret = &tar->entry;
+	return 1;
+}
+
+/**
+ * sb_tar_read() - The next piece of the current entry's content
+ * @tar:	stream
+ * @ret:	borrowed until the next call of any function of @tar
+ *
+ * Return: length of the piece, 0 at the end of the content, or a negative errno value
+ */
+ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, struct sb_err *err)
+{
+	ssize_t n;
+
+	if (tar->body_left == 0)
+		return 0;
+	n = take_piece(tar, tar->body_left, ret, err);
+	if (n == 0)
+		return truncated(err);
+	if (n > 0)
+		tar->body_left -= (uint64_t)n;
+	return n;
+}
+
+/**
+ * sb_tar_drain() - Pass over what follows the end of the archive
+ * @tar:	stream at the end of its archive
+ *
+ * Writers fill the last record with zeros. The digest of a layer covers them, so somebody must
+ * pull them.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_tar_drain(struct sb_tar *tar, struct sb_err *err)
+{
+	int r;
+
+	while ((r = fill(tar, err)) > 0) {
+		tar->offset += tar->piece_len;
+		tar->piece_len = 0;
+	}
+	return r;
+}
+
+/**
+ * sb_tar_offset() - How many bytes of the stream were consumed
+ * @tar:	stream
+ *
+ * Right after sb_tar_next() this is where the entry's content begins.
+ *
+ * Return: bytes
+ */
+uint64_t sb_tar_offset(const struct sb_tar *tar)
+{
+	return tar->offset;
+}
+
+/**
+ * sb_tar_next_xattr() - Walk through the extended attributes of an entry
+ * @entry:	entry
+ * @pos:	0 at first, then left alone
+ * @ret:	attribute, borrowed from @entry
+ *
+ * Return: 1, or 0 after the last one
+ */
+int sb_tar_next_xattr(const struct sb_tar_entry *entry, size_t *pos, struct sb_tar_xattr *ret)
+{
+	const char *p = entry->xattrs + *pos;
+	uint32_t len;
+
+	if (*pos >= entry->xattrs_len)
+		return 0;
+	ret->name = p;
+	p += strlen(p) + 1;
+	memcpy(&len, p, sizeof(len));
+	ret->value = p + sizeof(len);
+	ret->len = len;
+	*pos = (size_t)(p + sizeof(len) + len - entry->xattrs);
+	return 1;
+}
+
+/**
+ * sb_tar_clean_path() - Check a path of an archive and bring it into one form
+ * @path:	as it stands
+ * @depth_max:	most components
+ * @ret:	relative, without empty and "." components; "" is the root. Room for
+ *		SB_LAYER_PATH_SIZE bytes
+ *
+ * A leading slash means the root of the layer, as for every unpacker. ".." is refused: no builder
+ * writes it.
+ *
+ * Return: 0 or -EPROTO
+ */
+int sb_tar_clean_path(const char *path, unsigned int depth_max, char *ret, struct sb_err *err)
+{
+	unsigned int depth = 0;
+	size_t n = 0;
+
+	for (;;) {
+		size_t len;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 0)
+			break;
+		if (len == 2 && !memcmp(path, "..", 2))
+			return sb_err_set(err, EPROTO, "a path with '..' is refused");
+		if (len == 1 && *path == '.') {
+			path++;
+			continue;
+		}
+		if (len > SB_LAYER_NAME_MAX)
+			return sb_err_set(err, EPROTO, "a name is longer than %d bytes",
+					  SB_LAYER_NAME_MAX);
+		if (++depth > depth_max)
+			return sb_err_set(err, EPROTO, "a path has more than %u components",
+					  depth_max);
+		if (n + 1 + len >= SB_LAYER_PATH_SIZE)
+			return sb_err_set(err, EPROTO, "a path is longer than %d bytes",
+					  SB_LAYER_PATH_SIZE - 1);
+		if (n > 0)
+			ret[n++] = '/';
+		memcpy(ret + n, path, len);
+		n += len;
+		path += len;
+	}
+	ret[n] = '\0';
+	return 0;
+}
+
+/**
+ * sb_tar_shown() - A name of an archive, fit for a terminal and for JSON
+ * @name:	bytes with a NUL
+ * @buf:	room for SB_TAR_SHOWN_SIZE bytes; '?' stands for what is not printable ASCII, and
+ *the front of an overlong name is left out
+ *
+ * Return: @buf
+ */
+const char *sb_tar_shown(const char *name, char *buf)
+{
+	size_t len = strlen(name);
+	size_t n = 0;
+
+	if (len >= SB_TAR_SHOWN_SIZE) {
+		name += len - (SB_TAR_SHOWN_SIZE - 4);
+		memcpy(buf, "...", 3);
+		n = 3;
+	}
+	for (; *name; name++)
+		buf[n++] = *name >= 0x20 && *name < 0x7f ? *name : '?';
+	buf[n] = '\0';
+	return buf;
+}
