@@ -132,6 +132,9 @@ static int run_nft(struct sb_err *err)
 	first_line(out, line, sizeof(line));
 	if (ret == -ECHILD && !line[0])
 		return 0;
+	if (!line[0])
+		return sb_err_set(err, EPROTO, "install the firewall: nft ended with status 0x%x",
+				  (unsigned int)status);
 	return sb_err_set(err, EPROTO, "install the firewall: nft says '%s'", line);
 }
 

@@ -151,6 +151,44 @@ static void a_forwarding_host_does_not_connect_sandboxes_either(void **state)
 	close(fd);
 }
 
+/* Make B a neighbour like any other: an interface that is not in the sandboxes' group. */
+static void make_b_an_ordinary_host(struct fixture *f)
+{
+	char line[96];
+
+	snprintf(line, sizeof(line), "/sbin/ip link set dev %s group default", f->b.host_if);
+	assert_int_equal(system(line), 0);
+}
+
+static void a_forwarding_host_lets_nobody_else_call_a_sandbox(void **state)
+{
+	struct fixture *f = *state;
+	struct sb_err err = SB_ERR_INIT;
+	int fd = bed_bind(f->ns_a, SOCK_STREAM, &f->a.addr, PORT);
+
+	make_b_an_ordinary_host(f);
+	assert_int_equal(sb_put_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", "1", &err),
+			 0);
+	assert_int_equal(bed_connect(f->ns_b, SOCK_STREAM, &f->a.addr, PORT, SOON_MS),
+			 ECONNREFUSED);
+	assert_int_equal(sb_put_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", "0", &err),
+			 0);
+	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->a.addr, PORT, SOON_MS), 0);
+	close(fd);
+}
+
+static void interfaces_that_are_not_ours_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	int fd = bed_bind(-1, SOCK_STREAM, &in6addr_any, PORT);
+
+	assert_int_equal(bed_connect(f->ns_b, SOCK_STREAM, &f->b.gateway, PORT, SOON_MS),
+			 ECONNREFUSED);
+	make_b_an_ordinary_host(f);
+	assert_int_equal(bed_connect(f->ns_b, SOCK_STREAM, &f->b.gateway, PORT, SOON_MS), 0);
+	close(fd);
+}
+
 static void a_sandbox_is_refused_fast_by_the_rest_of_the_world(void **state)
 {
 	struct in6_addr world = { .s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
@@ -489,6 +527,8 @@ int main(void)
 		WITH_TWO(a_sandbox_cannot_call_the_host),
 		WITH_TWO(a_sandbox_cannot_call_another_one),
 		WITH_TWO(a_forwarding_host_does_not_connect_sandboxes_either),
+		WITH_TWO(a_forwarding_host_lets_nobody_else_call_a_sandbox),
+		WITH_TWO(interfaces_that_are_not_ours_are_left_alone),
 		WITH_TWO(a_sandbox_is_refused_fast_by_the_rest_of_the_world),
 		WITH_TWO(a_stolen_source_address_is_dropped),
 		WITH_TWO(an_address_that_the_firewall_does_not_know_is_cut_off),

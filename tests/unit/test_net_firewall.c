@@ -4,6 +4,8 @@
 
 #include "tests/unit/net_bed.h"
 
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 static const struct in6_addr one = { .s6_addr = { 0xfd, [15] = 1 } };
@@ -226,6 +228,52 @@ static void without_the_table_there_are_no_addresses(void **state)
 	assert_int_equal(bed_admit(&one), -ENOENT);
 }
 
+/* Run sb_net_host_up() where @over is mounted on @path; 0 if it fails with @code and @words. */
+static int up_with_mount(const char *over, const char *path, int code, const char *words)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct sb_err err = SB_ERR_INIT;
+		char text[512];
+
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    (over ? mount(over, path, NULL, MS_BIND, NULL)
+			  : mount("none", path, "tmpfs", 0, NULL)) < 0)
+			_exit(2);
+		if (sb_net_host_up(&bed_prefix, &err) != -code)
+			_exit(3);
+		_exit(strstr(sb_err_text(&err, text, sizeof(text)), words) ? 0 : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void without_the_nft_program_the_error_says_what_to_install(void **state)
+{
+	(void)state;
+	assert_int_equal(up_with_mount(NULL, "/usr/sbin", ENOENT, "nftables package"), 0);
+}
+
+static void a_failure_of_the_nft_program_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(up_with_mount("/usr/bin/false", "/usr/sbin/nft", EPROTO, "status 0x100"),
+			 0);
+	assert_int_equal(up_with_mount("/usr/bin/cat", "/usr/sbin/nft", EPROTO, "nft says '"), 0);
+}
+
+static void a_caller_that_ignores_its_children_is_served_too(void **state)
+{
+	(void)state;
+	assert_ptr_not_equal(signal(SIGCHLD, SIG_IGN), SIG_ERR);
+	up();
+	assert_ptr_not_equal(signal(SIGCHLD, SIG_DFL), SIG_ERR);
+	assert_int_equal(nft("list table inet sbrun"), 0);
+}
+
 static void without_privileges_the_kernel_says_no(void **state)
 {
 	pid_t pid = fork();
@@ -259,6 +307,9 @@ int main(void)
 		THEN_DOWN(thousands_of_addresses_are_listed_completely),
 		THEN_DOWN(the_walk_ends_when_the_visitor_says_so),
 		THEN_DOWN(without_the_table_there_are_no_addresses),
+		THEN_DOWN(without_the_nft_program_the_error_says_what_to_install),
+		THEN_DOWN(a_failure_of_the_nft_program_is_told),
+		THEN_DOWN(a_caller_that_ignores_its_children_is_served_too),
 		THEN_DOWN(without_privileges_the_kernel_says_no),
 	};
 
