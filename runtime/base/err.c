@@ -88,11 +88,13 @@ const char *sb_err_text(const struct sb_err *err, char *buf, unsigned int size)
 {
 	int n = snprintf(buf, size, "%s", err->msg);
 
-	if (n < 0 || (unsigned int)n >= size)
-		return buf;
-	if (err->code != EINVAL && err->code != EPROTO)
+	if (n >= 0 && (unsigned int)n < size && err->code != EINVAL && err->code != EPROTO)
 		n += snprintf(buf + n, size - (unsigned int)n, ": %s", strerror(err->code));
-	if ((unsigned int)n < size && err->hint[0])
+	if (n >= 0 && (unsigned int)n < size && err->hint[0])
 		snprintf(buf + n, size - (unsigned int)n, " (%s)", err->hint);
+	/* Names from images and users end up here: they must not steer the terminal. */
+	for (char *p = buf; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
 	return buf;
 }

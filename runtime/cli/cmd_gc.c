@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_gc.c - sbrun gc */
+#include <stdio.h>
+
+#include "runtime/base/err.h"
+#include "runtime/cli/cli.h"
+#include "runtime/sandbox/gc.h"
+
+static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
+{
+	struct sb_gc_result r;
+
+	(void)opts;
+	(void)argc;
+	(void)argv;
+	if (sb_gc(&cli->home, false, &r, err) < 0)
+		return -err->code;
+	if (cli->json)
+		sb_out_json(json_pack("{s:i, s:i, s:b}", "sandboxesRemoved", (int)r.sandboxes,
+				      "objectsRemoved", (int)r.objects, "networkRemoved",
+				      r.network));
+	else
+		printf("removed %u dead sandboxes and %u other objects%s\n", r.sandboxes, r.objects,
+		       r.network ? "; no sandbox is left: the host's network part is down" : "");
+	return 0;
+}
+
+const struct sb_cmd sb_cmd_gc = {
+	.name = "gc",
+	.args = "",
+	.summary = "remove what killed sandboxes have left on the host",
+	.text = "Safe at any time. Stopped sandboxes stay. If no sandbox is left, the firewall "
+		"table and\n"
+		"the host's own address go as well; the next sandbox brings them back.\n",
+	.run = run,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_inspect.c - sbrun inspect */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/json.h"
+#include "runtime/cli/cli.h"
+#include "runtime/sandbox/record.h"
+
+#define RECORD_MAX (4 << 20)
+
+static int load_exec(const struct sb_cli *cli, const char *id, int exec, json_t **ret,
+		     struct sb_err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
+	if (sb_json_load_at(cli->home.run_fd, path, RECORD_MAX, ret, err) < 0)
+		return err->code == ENOENT ? sb_err_set(err, ENOENT, "no session '%s/%d'", id, exec)
+					   : -err->code;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Numbers of all sessions that a sandbox has had, in order; returns how many. */
+static size_t list_execs(const struct sb_cli *cli, const char *id, int **ret)
+{
+	char path[32];
+	int fd;
+	_cleanup_dir_ DIR *dir = NULL;
+	struct dirent *e;
+	int *v = NULL;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/execs", id);
+	fd = openat(cli->home.run_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	while (dir && (e = readdir(dir))) {
+		int exec = atoi(e->d_name); /* our own files: <n>.json */
+		int *grown = exec > 0 ? realloc(v, (n + 1) * sizeof(*v)) : NULL;
+
+		if (!grown)
+			continue;
+		v = grown;
+		v[n++] = exec;
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), by_number);
+	*ret = v;
+	return n;
+}
+
+static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb_err *err)
+{
+	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	_cleanup_free_ int *execs = NULL;
+	char id[SB_ID_LEN];
+	json_t *list;
+	size_t n;
+	int exec;
+
+	if (sb_target(cli, text, id, &exec, err) < 0)
+		return -err->code;
+	if (exec)
+		return load_exec(cli, id, exec, ret, err);
+	if (sb_record_load(&cli->home, id, &rec, err) < 0)
+		return -err->code;
+	*ret = sb_record_json(&rec);
+	(void)json_object_set_new(*ret, "status", json_string(sb_record_status(&cli->home, &rec)));
+	list = json_array();
+	n = list_execs(cli, id, &execs);
+	for (size_t i = 0; i < n; i++) {
+		json_t *o;
+
+		if (load_exec(cli, id, execs[i], &o, err) == 0)
+			(void)json_array_append_new(list, o);
+	}
+	(void)json_object_set_new(*ret, "execs", list);
+	return 0;
+}
+
+static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
+{
+	json_t *list = json_array();
+
+	(void)opts;
+	for (int i = 0; i < argc; i++) {
+		json_t *o;
+
+		if (inspect(cli, argv[i], &o, err) < 0) {
+			json_decref(list);
+			return -err->code;
+		}
+		(void)json_array_append_new(list, o);
+	}
+	if (argc > 1) {
+		sb_out_json(list);
+	} else {
+		sb_out_json(json_incref(json_array_get(list, 0)));
+		json_decref(list);
+	}
+	return 0;
+}
+
+const struct sb_cmd sb_cmd_inspect = {
+	.name = "inspect",
+	.args = "ID[/EXEC]…",
+	.summary = "show all that is known about a sandbox or a session, as JSON",
+	.text = "One argument gives one object, several give a list.\n\n"
+		"Example:\n"
+		"  sbrun inspect web | python3 -c 'import json,sys; "
+		"print(json.load(sys.stdin)[\"address\"])'\n",
+	.min_args = 1,
+	.max_args = -1,
+	.collects = true,
+	.run = run,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the command table, and what all commands have in common */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/cli/cli.h"
+#include "runtime/sandbox/gc.h"
+
+static const struct sb_cmd *const commands[] = {
+	&sb_cmd_run,   &sb_cmd_create, &sb_cmd_exec, &sb_cmd_ps,   &sb_cmd_inspect, &sb_cmd_logs,
+	&sb_cmd_ports, &sb_cmd_wait,   &sb_cmd_kill, &sb_cmd_stop, &sb_cmd_rm,      &sb_cmd_files,
+	&sb_cmd_load,  &sb_cmd_images, &sb_cmd_gc,   &sb_cmd_info, &sb_cmd_version,
+};
+
+#define OPT(field) offsetof(struct sb_cli, field)
+static const struct sb_opt common[] = {
+	{ "json", 0, SB_OPT_FLAG, OPT(json), NULL, "print results and errors as JSON" },
+	{ "format", 0, SB_OPT_JSON, OPT(json), "json", "the same" },
+	{ "root", 0, SB_OPT_STR, OPT(store_path), "DIR",
+	  "images and writable layers (SBRUN_ROOT, " SB_STORE_DEFAULT ")" },
+	{ "run-dir", 0, SB_OPT_STR, OPT(run_path), "DIR",
+	  "state of sandboxes (SBRUN_RUN, " SB_RUN_DEFAULT ")" },
+	{ "debug", 0, SB_OPT_FLAG, OPT(debug), NULL, "show what is done and how long it takes" },
+	{ "help", 'h', SB_OPT_FLAG, OPT(help), NULL, "print this help" },
+	{ .name = NULL },
+};
+
+static void print_overview(FILE *out)
+{
+	fputs("sbrun - sandboxes from OCI images, with IPv6-only networking\n\n"
+	      "Usage: sbrun COMMAND [OPTIONS] …\n\nCommands:\n",
+	      out);
+	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\n'sbrun COMMAND --help' tells more about one.\n", out);
+}
+
+static void print_help(const struct sb_cmd *cmd)
+{
+	printf("%s\n\nUsage: sbrun %s [OPTIONS] %s\n", cmd->summary, cmd->name, cmd->args);
+	if (cmd->opts) {
+		printf("\nOptions:\n");
+		sb_opts_help(cmd->opts, stdout);
+	}
+	printf("\nOptions of every command:\n");
+	sb_opts_help(common, stdout);
+	if (cmd->text)
+		printf("\n%s", cmd->text);
+}
+
+static const struct sb_cmd *find_command(const char *name, struct sb_err *err)
+{
+	const char *names[SB_ARRAY_SIZE(commands)];
+	const char *similar;
+
+	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++) {
+		names[i] = commands[i]->name;
+		if (!strcmp(names[i], name))
+			return commands[i];
+	}
+	sb_err_set(err, EINVAL, "unknown command '%.80s'", name);
+	similar = sb_opts_similar(name, names, SB_ARRAY_SIZE(commands));
+	sb_err_hint(err, similar ? "did you mean '%s'?" : "'sbrun --help' lists the commands",
+		    similar);
+	return NULL;
+}
+
+static int check_count(const struct sb_cmd *cmd, int argc, struct sb_err *err)
+{
+	if (argc >= cmd->min_args && (cmd->max_args < 0 || argc <= cmd->max_args))
+		return 0;
+	sb_err_set(err, EINVAL,
+		   argc < cmd->min_args ? "an argument is missing" : "too many arguments");
+	return sb_err_hint(err, "usage: sbrun %s [OPTIONS] %s", cmd->name, cmd->args);
+}
+
+/* Everything between a parsed command line and the exit code. */
+static int run_command(struct sb_cli *cli, const struct sb_cmd *cmd, void *opts, int argc,
+		       const char **argv, struct sb_err *err)
+{
+	struct sb_gc_result ignored;
+
+	if (check_count(cmd, argc, err) < 0)
+		return -err->code;
+	if (cmd->no_home)
+		return cmd->run(cli, opts, argc, argv, err);
+	if (sb_home_open(cli->store_path, cli->run_path, &cli->home, err) < 0)
+		return -err->code;
+	if (cmd->collects && sb_gc(&cli->home, true, &ignored, err) < 0)
+		return -err->code;
+	return cmd->run(cli, opts, argc, argv, err);
+}
+
+static int dispatch(struct sb_cli *cli, const struct sb_cmd *cmd, int argc, const char **argv)
+{
+	_cleanup_free_ void *opts = calloc(1, cmd->opts_size + 1);
+	const struct sb_opt_set sets[2] = { { cmd->opts, opts }, { common, cli } };
+	struct sb_err err = SB_ERR_INIT;
+	int ret;
+
+	if (!opts)
+		return SB_EXIT_FAILED;
+	if (cmd->defaults)
+		memcpy(opts, cmd->defaults, cmd->opts_size);
+	ret = sb_opts_parse(sets, cmd->options_first, argc, argv, &err);
+	if (ret >= 0 && cli->help) {
+		print_help(cmd);
+		return 0;
+	}
+	sb_log_init(cli->debug ? SB_LOG_DEBUG : SB_LOG_INFO, cli->json);
+	if (ret >= 0)
+		ret = run_command(cli, cmd, opts, ret, argv, &err);
+	if (ret < 0)
+		sb_out_error(cli, cmd->name, &err);
+	if (cmd->done)
+		cmd->done(opts);
+	sb_home_close(&cli->home);
+	if (ret >= 0 && (fflush(stdout) == EOF || ferror(stdout)))
+		return SB_EXIT_FAILED; /* a full disk must not look like success */
+	return ret >= 0 ? ret : err.exit_code ? err.exit_code : SB_EXIT_FAILED;
+}
+
+static const char *from_env(const char *name, const char *otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+	struct sb_cli cli = {
+		.store_path = from_env("SBRUN_ROOT", SB_STORE_DEFAULT),
+		.run_path = from_env("SBRUN_RUN", SB_RUN_DEFAULT),
+		.home = SB_HOME_INIT,
+	};
+	struct sb_err err = SB_ERR_INIT;
+	const struct sb_cmd *cmd;
+
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		print_overview(argc < 2 ? stderr : stdout);
+		return argc < 2 ? SB_EXIT_FAILED : 0;
+	}
+	if (!strcmp(argv[1], "--version"))
+		argv[1] = (char *)(uintptr_t) "version";
+	cmd = find_command(argv[1], &err);
+	if (!cmd) {
+		sb_out_error(&cli, NULL, &err);
+		return SB_EXIT_FAILED;
+	}
+	return dispatch(&cli, cmd, argc - 2, (const char **)(argv + 2));
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rootfs.c - what a container sees as its file system
+ *
+ * DOC: Theory of operation
+ *
+ * sb_rootfs_enter() runs in the container's future process 1, which has its own mount namespace but
+ * is still privileged on the host. In this order:
+ *  1. everything becomes private: nothing we mount reaches the host;
+ *  2. a tmpfs covers the scratch directory and holds the mount points that building needs;
+ *  3. each layer is bind-mounted read-only with the container's id map, so that files owned by root
+ *     in the image belong to the container's root, without a chown on disk;
+ *  4. overlayfs joins them with the writable directory. It is mounted by the host's root: whiteouts
+ *     and trusted.overlay.* attributes work, and the container can neither see nor set them;
+ *  5. /proc, /sys, /dev and the masks (rootfs_mounts.c), then our files in /etc;
+ *  6. pivot_root(2) and the host's tree is detached.
+ *
+ * The mount namespace belongs to the host's user namespace: not even all capabilities inside the
+ * container allow a mount or an unmount there.
+ *
+ * Should: run before the container's user namespace is entered.
+ * Mustn't: follow a path of the image except through runtime/base/path.h.
+ */
+#include "runtime/container/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/path.h"
+#include "runtime/base/sys.h"
+#include "runtime/container/mount.h"
+
+#define LAYERS_MAX 500 /* OVL_MAX_STACK, fs/overlayfs/params.h */
+
+/**
+ * sb_rootfs_prepare() - Make the writable directories of a container
+ * @fs:		@rw_fd, @layers_fd, @layers and @id_base are used
+ *
+ * The upper directory is the root directory of the container: it takes over the mode of the topmost
+ * layer's root. Needs CAP_CHOWN.
+ *
+ * Return: 0, or a negative errno value; what was made is removed with the directory itself
+ */
+int sb_rootfs_prepare(const struct sb_rootfs *fs, struct sb_err *err)
+{
+	const char *top = fs->layers[fs->n_layers - 1];
+	struct stat st;
+
+	if (fstatat(fs->layers_fd, top, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		sb_err_set(err, errno, "open layer '%s'", top);
+		return sb_err_hint(err, "the image is damaged: load it again");
+	}
+	if (mkdirat(fs->rw_fd, "upper", 0700) < 0 || mkdirat(fs->rw_fd, "work", 0700) < 0)
+		return sb_err_set(err, errno, "make the writable layer");
+	if (fchownat(fs->rw_fd, "upper", fs->id_base, fs->id_base, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(fs->rw_fd, "upper", st.st_mode & 07777, 0) < 0)
+		return sb_err_set(err, errno, "give the writable layer to the container");
+	return 0;
+}
+
+/* Bind every layer to "0", "1", … in the current directory. */
+static int bind_layers(const struct sb_rootfs *fs, struct sb_err *err)
+{
+	for (size_t i = 0; i < fs->n_layers; i++) {
+		_cleanup_fd_ int fd =
+			sb_mount_clone(fs->layers_fd, fs->layers[i],
+				       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fs->userns_fd, err);
+		char name[24];
+
+		if (fd < 0)
+			return -err->code;
+		snprintf(name, sizeof(name), "%zu", i);
+		if (mkdir(name, 0700) < 0)
+			return sb_err_set(err, errno, "make the mount point of layer %zu", i);
+		if (sb_mount_attach(fd, AT_FDCWD, name, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+/*
+ * Mount the overlay on "root" in the current directory. mount(2) and not fsconfig(2): the latter
+ * takes 256 bytes an option, and "lowerdir+" came with Linux 6.5 only. The upper directory goes in
+ * by descriptor, so that no path of the host shows up in the container's mount table.
+ */
+static int mount_overlay(const struct sb_rootfs *fs, struct sb_err *err)
+{
+	char data[4096]; /* one page: mount(2) */
+	size_t n = (size_t)snprintf(data, sizeof(data),
+				    "volatile,upperdir=/proc/self/fd/%d/upper,"
+				    "workdir=/proc/self/fd/%d/work,lowerdir=",
+				    fs->rw_fd, fs->rw_fd);
+
+	for (size_t i = fs->n_layers; i-- > 0 && n < sizeof(data);)
+		n += (size_t)snprintf(data + n, sizeof(data) - n, "%zu%s", i, i ? ":" : "");
+	if (fs->n_layers > LAYERS_MAX || n >= sizeof(data))
+		return sb_err_set(err, E2BIG, "mount %zu layers", fs->n_layers);
+	if (mkdir("root", 0700) < 0)
+		return sb_err_set(err, errno, "make the mount point of the root file system");
+	/* "volatile" (Linux 5.10): a sandbox does not outlive a crash of the host; no syncing. */
+	if (mount("overlay", "root", "overlay", MS_NODEV, data) < 0) {
+		sb_err_set(err, errno, "mount the overlay of %zu layers", fs->n_layers);
+		return sb_err_hint(err, "is the store on a file system that overlayfs can use?");
+	}
+	return 0;
+}
+
+/* Put a file of ours into the container's /etc, whatever the image has there. */
+static int put_etc(const struct sb_rootfs *fs, int etc, const char *name, const char *text,
+		   struct sb_err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int ret;
+
+	if (unlinkat(etc, name, 0) < 0 && errno != ENOENT)
+		return sb_err_set(err, errno, "replace '/etc/%s'", name);
+	fd = openat(etc, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return sb_err_set(err, errno, "create '/etc/%s'", name);
+	if (fchown(fd, fs->id_base, fs->id_base) < 0)
+		return sb_err_set(err, errno, "give '/etc/%s' to the container", name);
+	ret = sb_write_all(fd, text, strlen(text));
+	return ret < 0 ? sb_err_set(err, -ret, "write '/etc/%s'", name) : 0;
+}
+
+static int put_files(const struct sb_rootfs *fs, int rootfd, struct sb_err *err)
+{
+	_cleanup_fd_ int etc = sb_mkdir_in_root(rootfd, "etc", 0755, fs->id_base, fs->id_base, err);
+	_cleanup_fd_ int cwd = -1;
+
+	if (etc < 0 || put_etc(fs, etc, "hostname", fs->hostname, err) < 0 ||
+	    put_etc(fs, etc, "hosts", fs->hosts, err) < 0 ||
+	    put_etc(fs, etc, "resolv.conf", fs->resolv, err) < 0)
+		return -err->code;
+	if (fs->cwd)
+		cwd = sb_mkdir_in_root(rootfd, fs->cwd, 0755, fs->id_base, fs->id_base, err);
+	return fs->cwd && cwd < 0 ? -err->code : 0;
+}
+
+/**
+ * sb_rootfs_enter() - Build the root file system and make it the caller's
+ * @fs:		its parts
+ *
+ * Needs CAP_SYS_ADMIN and CAP_CHOWN of the host, and a mount namespace of its own, which is left
+ * half-built on failure: the caller must exit then. The umask is 022 afterwards.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_rootfs_enter(const struct sb_rootfs *fs, struct sb_err *err)
+{
+	_cleanup_fd_ int rootfd = -1;
+
+	umask(0);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return sb_err_set(err, errno, "make all mounts private");
+	if (mount("tmpfs", fs->scratch, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") <
+		    0 ||
+	    chdir(fs->scratch) < 0)
+		return sb_err_set(err, errno, "mount on '%s'", fs->scratch);
+	if (bind_layers(fs, err) < 0 || mount_overlay(fs, err) < 0)
+		return -err->code;
+	rootfd = sb_open_dir_at(AT_FDCWD, "root", err);
+	if (rootfd < 0 || sb_rootfs_mounts(rootfd, fs->id_base, err) < 0 ||
+	    put_files(fs, rootfd, err) < 0)
+		return -err->code;
+	/* Both trees on one mount point, the old one on top: pivot_root(2), "pivot_root(".", ".")".
+	 */
+	if (fchdir(rootfd) < 0 || sb_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+	    chdir("/") < 0)
+		return sb_err_set(err, errno, "change the root directory");
+	umask(022);
+	return 0;
+}

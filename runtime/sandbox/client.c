@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c - talking to a sandbox's monitor */
+#include "runtime/sandbox/client.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/sandbox/home.h"
+#include "runtime/sandbox/monitor.h"
+
+/**
+ * sb_client_connect() - Connect to the monitor of a sandbox
+ * @home:	home
+ * @id:		valid id
+ *
+ * Return: a blocking socket, or a negative errno value (-ENOTCONN: the sandbox is not running)
+ */
+int sb_client_connect(const struct sb_home *home, const char *id, struct sb_err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int room = SB_REQUEST_MAX + 4096;
+
+	if (fd < 0)
+		return sb_err_set(err, errno, "make a socket");
+	/* By descriptor: sun_path is shorter than a path may be. */
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s/control", home->run_fd,
+		 id);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		if (errno == ENOENT || errno == ECONNREFUSED)
+			return sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", id);
+		return sb_err_set(err, errno, "connect to the monitor of '%s'", id);
+	}
+	return sb_steal_fd(&fd);
+}
+
+/**
+ * sb_client_send() - Send one message
+ * @conn:	connection
+ * @message:	taken over, also on failure; NULL means that there was no memory for it
+ * @fds:	descriptors that go with it; borrowed
+ * @n_fds:	how many
+ *
+ * Return: 0, or a negative errno value (-EMSGSIZE: over SB_REQUEST_MAX)
+ */
+int sb_client_send(int conn, json_t *message, const int *fds, size_t n_fds, struct sb_err *err)
+{
+	_cleanup_free_ char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	int ret;
+
+	json_decref(message);
+	if (!text)
+		return sb_err_set(err, ENOMEM, "write a message to the monitor");
+	if (strlen(text) > SB_REQUEST_MAX)
+		return sb_err_set(err, EMSGSIZE, "send %zu bytes to the monitor", strlen(text));
+	ret = sb_send_fds(conn, text, strlen(text), fds, n_fds);
+	return ret < 0 ? sb_err_set(err, -ret, "send to the monitor") : 0;
+}
+
+/* Turn {"error": {…}} back into the error it was made from. */
+static int to_error(const json_t *e, struct sb_err *err)
+{
+	struct sb_err ignored = SB_ERR_INIT;
+	const char *message = "", *hint = "";
+	int64_t code = EIO, exit_code = 0;
+
+	(void)sb_json_get_str(e, "message", &message, &ignored);
+	(void)sb_json_get_str(e, "hint", &hint, &ignored);
+	(void)sb_json_get_int(e, "errno", &code, &ignored);
+	(void)sb_json_get_int(e, "exitCode", &exit_code, &ignored);
+	sb_err_set(err, (int)code, "%s", message);
+	err->exit_code = (int)exit_code;
+	return sb_err_hint(err, "%s", hint);
+}
+
+/**
+ * sb_client_recv() - Receive one message
+ * @conn:	connection
+ * @ret:	message; the caller drops it
+ * @ret_fd:	descriptor that came with it, owned by the caller, or -1; NULL if none is expected
+ *
+ * Return: 0, the error that the monitor reports, or a negative errno value (-EPIPE: the monitor has
+ * ended)
+ */
+int sb_client_recv(int conn, json_t **ret, int *ret_fd, struct sb_err *err)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	_cleanup_free_ char *buf = NULL;
+	int fds[SB_FDS_MAX];
+	size_t n_fds;
+	ssize_t size, n;
+
+	do
+		size = recv(conn, NULL, 0, MSG_PEEK | MSG_TRUNC);
+	while (size < 0 && errno == EINTR);
+	if (size < 0 && errno != ECONNRESET)
+		return sb_err_set(err, errno, "receive from the monitor");
+	if (size <= 0)
+		return sb_err_set(err, EPIPE, "the monitor of the sandbox has ended");
+	buf = malloc((size_t)size);
+	if (!buf)
+		return sb_err_set(err, ENOMEM, "receive %zd bytes", size);
+	n = sb_recv_fds(conn, buf, (size_t)size, fds, &n_fds);
+	if (n <= 0)
+		return sb_err_set(err, n < 0 ? (int)-n : EPIPE, "receive from the monitor");
+	while (n_fds > (ret_fd ? 1 : 0))
+		(void)close(fds[--n_fds]);
+	if (ret_fd)
+		*ret_fd = n_fds ? fds[0] : -1;
+	if (sb_json_parse(buf, (size_t)n, &reply, err) < 0)
+		return sb_err_prefix(err, "answer of the monitor");
+	if (json_object_get(reply, "error"))
+		return to_error(json_object_get(reply, "error"), err);
+	*ret = sb_steal_ptr(&reply);
+	return 0;
+}
+
+/**
+ * sb_client_call() - Send a request and receive its answer
+ * @conn:	connection
+ * @request:	taken over
+ * @ret:	answer; the caller drops it
+ *
+ * Return: as sb_client_send() and sb_client_recv()
+ */
+int sb_client_call(int conn, json_t *request, json_t **ret, struct sb_err *err)
+{
+	if (sb_client_send(conn, request, NULL, 0, err) < 0)
+		return -err->code;
+	return sb_client_recv(conn, ret, NULL, err);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * files.c - a sandbox's files, from the host side
+ *
+ * No program runs in the sandbox for it, so it works in images without a shell. Paths are resolved
+ * below the root of process 1 by runtime/base/path.h; a file is written beside its place and
+ * renamed over it, so that readers see the old content or the new one.
+ */
+#include "runtime/sandbox/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/path.h"
+#include "runtime/sandbox/record.h"
+
+static int open_root(const struct sb_record *rec, struct sb_err *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", rec->init_pid);
+	fd = rec->init_pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	return fd >= 0 ? fd : sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
+}
+
+/**
+ * sb_files_absolute() - The absolute form of a path that a user gives
+ * @rec:	record of the sandbox
+ * @path:	relative ones start at the sandbox's working directory, as for its sessions
+ * @buf:	the absolute path
+ * @size:	size of @buf
+ *
+ * Return: 0, or a negative errno value (-EINVAL: empty; -ENAMETOOLONG)
+ */
+int sb_files_absolute(const struct sb_record *rec, const char *path, char *buf, unsigned int size,
+		      struct sb_err *err)
+{
+	const char *cwd = path[0] == '/' ? "" : rec->cwd;
+	const char *slash = cwd[0] && cwd[strlen(cwd) - 1] != '/' ? "/" : "";
+
+	if (!path[0])
+		return sb_err_set(err, EINVAL, "the path is empty");
+	if ((unsigned int)snprintf(buf, size, "%s%s%s", cwd, slash, path) >= size)
+		return sb_err_set(err, ENAMETOOLONG, "path '%.60s…'", path);
+	return 0;
+}
+
+static int copy(int from, int to, uint64_t *ret_bytes, struct sb_err *err)
+{
+	static char buf[256 << 10];
+
+	*ret_bytes = 0;
+	for (;;) {
+		ssize_t n = read(from, buf, sizeof(buf));
+		int ret;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return sb_err_set(err, errno, "read");
+		if (n == 0)
+			return 0;
+		ret = sb_write_all(to, buf, (size_t)n);
+		if (ret < 0)
+			return sb_err_set(err, -ret, "write");
+		*ret_bytes += (uint64_t)n;
+	}
+}
+
+/* What a new file gets: mode and owner of the one it replaces, else those of the sandbox's root. */
+static int inherit(int dir, const char *name, const struct sb_record *rec, int fd,
+		   struct sb_err *err)
+{
+	struct stat st;
+	bool there = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (there && S_ISDIR(st.st_mode))
+		return sb_err_set(err, EISDIR, "write '%s'", name);
+	if (!there || !S_ISREG(st.st_mode)) {
+		st.st_mode = 0644;
+		st.st_uid = st.st_gid = rec->id_base;
+	}
+	if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
+		return sb_err_set(err, errno, "set the owner of '%s'", name);
+	return 0;
+}
+
+/* Open the directory that is to hold @full, made if it is missing. */
+static int open_parent(int root, const char *full, const struct sb_record *rec, char *name,
+		       struct sb_err *err)
+{
+	char parent[PATH_MAX];
+	int fd = sb_open_parent_in_root(root, full, name, err);
+
+	if (fd != -ENOENT)
+		return fd;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(full, '/') - full), full);
+	return sb_mkdir_in_root(root, parent, 0755, rec->id_base, rec->id_base, err);
+}
+
+/**
+ * sb_files_write() - Write a file of a sandbox, whole or not at all
+ * @rec:	record of a running sandbox
+ * @path:	path inside; missing directories above it are made
+ * @from_fd:	content, to its end; borrowed
+ * @ret_bytes:	length of it
+ *
+ * A new file belongs to the sandbox's root and has mode 0644; one that is replaced keeps its owner
+ * and mode. A symbolic link in its place is replaced, not followed.
+ *
+ * Return: 0, or a negative errno value with the old file kept
+ */
+int sb_files_write(const struct sb_record *rec, const char *path, int from_fd, uint64_t *ret_bytes,
+		   struct sb_err *err)
+{
+	char full[PATH_MAX], name[NAME_MAX + 1], tmp[64];
+	_cleanup_fd_ int root = open_root(rec, err);
+	_cleanup_fd_ int dir = -1, fd = -1;
+	int ret;
+
+	if (root < 0 || sb_files_absolute(rec, path, full, sizeof(full), err) < 0)
+		return -err->code;
+	dir = open_parent(root, full, rec, name, err);
+	if (dir < 0)
+		return -err->code;
+	snprintf(tmp, sizeof(tmp), ".sbrun-write.%d", getpid());
+	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return sb_err_set(err, errno, "create '%s'", full);
+	ret = copy(from_fd, fd, ret_bytes, err);
+	if (ret == 0)
+		ret = inherit(dir, name, rec, fd, err);
+	if (ret == 0 && renameat(dir, tmp, dir, name) < 0)
+		ret = sb_err_set(err, errno, "rename to the final name");
+	if (ret < 0) {
+		(void)unlinkat(dir, tmp, 0);
+		return sb_err_prefix(err, "'%s'", full);
+	}
+	return 0;
+}
+
+/**
+ * sb_files_read() - Read a file of a sandbox
+ * @rec:	record of a running sandbox
+ * @path:	path inside; links are followed inside the sandbox
+ * @to_fd:	where its content goes; borrowed
+ *
+ * Only regular files: reading a FIFO or a device could hang or never end.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_files_read(const struct sb_record *rec, const char *path, int to_fd, struct sb_err *err)
+{
+	_cleanup_fd_ int root = open_root(rec, err);
+	_cleanup_fd_ int fd = -1;
+	char full[PATH_MAX];
+	struct stat st;
+	uint64_t bytes;
+
+	if (root < 0 || sb_files_absolute(rec, path, full, sizeof(full), err) < 0)
+		return -err->code;
+	fd = sb_open_in_root(root, full, O_RDONLY, 0);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sb_err_set(err, fd < 0 ? -fd : errno, "open '%s'", full);
+	if (!S_ISREG(st.st_mode))
+		return sb_err_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
+				  "'%s' is not a regular file", full);
+	if (copy(fd, to_fd, &bytes, err) < 0)
+		return sb_err_prefix(err, "'%s'", full);
+	return 0;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc.c - remove what sandboxes have left behind whose monitor was killed
+ *
+ * DOC: Theory of operation
+ *
+ * A sandbox is alive while its monitor holds its lock. Under the home's exclusive lock no sandbox
+ * is between making its directory and taking that lock, so a directory without a holder is garbage,
+ * unless its record says "stopped". Objects that name a sandbox without a directory are garbage
+ * too: the directory is made first and removed last.
+ *
+ * Only this home's objects are looked at: its cgroup parent, addresses of its prefix, its two
+ * directories.
+ */
+#include "runtime/sandbox/gc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/base/path.h"
+#include "runtime/sandbox/sandbox.h"
+
+/**
+ * struct collection - one run of garbage collection
+ * @home:	home
+ * @result:	what was removed so far
+ * @living:	sandboxes that stay
+ * @prefix:	address prefix of the home
+ */
+struct collection {
+	const struct sb_home *home;
+	struct sb_gc_result result;
+	unsigned int living;
+	struct in6_addr prefix;
+};
+
+static bool has_directory(const struct sb_home *home, const char *id)
+{
+	return faccessat(home->run_fd, id, F_OK, 0) == 0;
+}
+
+static void remove_all(const struct sb_home *home, const char *id)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_sandbox sb;
+
+	if (sb_sandbox_init(&sb, home, id, &err) < 0) {
+		sb_warn("remove sandbox '%s': %s", id, err.msg);
+		return;
+	}
+	sb_sandbox_end(&sb);
+	sb_sandbox_remove(&sb);
+}
+
+/**
+ * sb_gc_remove() - Remove a sandbox that is not running
+ * @home:	home
+ * @id:		valid id
+ *
+ * Return: 0, or a negative errno value (-EBUSY: its monitor is alive)
+ */
+int sb_gc_remove(const struct sb_home *home, const char *id, struct sb_err *err)
+{
+	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	bool has_ended =
+		sb_record_load(home, id, &rec, err) == 0 && rec.status == SB_STATUS_STOPPED;
+	char path[SB_ID_LEN + 8];
+	_cleanup_fd_ int lock = -1;
+
+	snprintf(path, sizeof(path), "%s/lock", id);
+	lock = openat(home->run_fd, path, O_RDWR | O_CLOEXEC);
+	/* Once it is recorded as stopped, its monitor is at most on its way out: wait for that. */
+	if (lock >= 0 && flock(lock, LOCK_EX | (has_ended ? 0 : LOCK_NB)) < 0)
+		return sb_err_set(err, EBUSY, "sandbox '%s' is running", id);
+	remove_all(home, id);
+	return 0;
+}
+
+static int collect_sandbox(const struct sb_home *home, const char *id, void *arg)
+{
+	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	struct sb_err err = SB_ERR_INIT;
+	struct collection *c = arg;
+
+	if (sb_home_is_alive(home, id) ||
+	    (sb_record_load(home, id, &rec, &err) == 0 && rec.status == SB_STATUS_STOPPED)) {
+		c->living++;
+		return 0;
+	}
+	remove_all(home, id);
+	c->result.sandboxes++;
+	return 0;
+}
+
+static int collect_cgroup(const char *name, void *arg)
+{
+	struct collection *c = arg;
+
+	if (!sb_id_is_valid(name) || has_directory(c->home, name))
+		return 0;
+	if (sb_cgroup_destroy(c->home->cgroup_parent, name) == 0)
+		c->result.objects++;
+	return 0;
+}
+
+/* Links in names/ and ids/ whose sandbox is gone. */
+static void collect_links(struct collection *c, const char *kind)
+{
+	int fd = openat(c->home->run_fd, kind, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		char id[SB_ID_LEN + 1] = "";
+
+		if (readlinkat(dirfd(dir), e->d_name, id, sizeof(id) - 1) <= 0 ||
+		    (sb_id_is_valid(id) && has_directory(c->home, id)))
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) == 0)
+			c->result.objects++;
+	}
+}
+
+/* Writable layers and logs whose sandbox is gone: also those from before a reboot. */
+static void collect_data(struct collection *c)
+{
+	int fd = openat(c->home->store_fd, "sandboxes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)))
+		if (sb_id_is_valid(e->d_name) && !has_directory(c->home, e->d_name) &&
+		    sb_remove_tree_at(dirfd(dir), e->d_name) == 0)
+			c->result.objects++;
+}
+
+static int collect_address(const struct in6_addr *addr, void *arg)
+{
+	struct collection *c = arg;
+	struct sb_net_plan plan;
+	char id[SB_ID_LEN];
+	uint64_t number = 0;
+
+	for (int i = 8; i < 16; i++)
+		number = number << 8 | addr->s6_addr[i];
+	sb_net_plan(&c->prefix, number, &plan);
+	snprintf(id, sizeof(id), "%016jx", (uintmax_t)number);
+	if (memcmp(&plan.addr, addr, sizeof(*addr)) != 0 || has_directory(c->home, id))
+		return 0;
+	sb_net_destroy(&plan);
+	c->result.objects++;
+	return 0;
+}
+
+/**
+ * sb_gc() - Remove everything that belongs to no sandbox
+ * @home:	home
+ * @opportunistic: only sandboxes, and only if nobody else is at it: what every command can afford
+ * @ret:	what was removed
+ *
+ * Safe at any time, beside any other command. Without any sandbox left, the full run also takes the
+ * host's part of the network down.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *ret,
+	  struct sb_err *err)
+{
+	struct collection c = { .home = home };
+	_cleanup_fd_ int lock =
+		sb_home_lock(home, opportunistic ? LOCK_EX | LOCK_NB : LOCK_EX, err);
+
+	if (lock < 0)
+		return opportunistic && err->code == EWOULDBLOCK ? 0 : -err->code;
+	(void)sb_home_for_each(home, collect_sandbox, &c);
+	if (!opportunistic) {
+		if (sb_net_prefix(home->store_fd, &c.prefix, err) < 0)
+			return -err->code;
+		(void)sb_cgroup_for_each(home->cgroup_parent, collect_cgroup, &c);
+		(void)sb_net_for_each_address(collect_address, &c, err);
+		collect_links(&c, "names");
+		collect_links(&c, "ids");
+		collect_data(&c);
+		if (c.living == 0) {
+			sb_cgroup_remove_parent(home->cgroup_parent);
+			sb_net_host_down(&c.prefix);
+			c.result.network = true;
+		}
+	}
+	*ret = c.result;
+	return 0;
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.c - programs run in a sandbox, as its monitor sees them
+ *
+ * DOC: Theory of operation
+ *
+ * A session has a number, a cgroup2 leaf of its own (so that killing it kills its whole tree), and
+ * a record execs/<n>.json that outlives everything but the sandbox's removal. In the foreground its
+ * standard streams are the client's own descriptors, and it dies with the client's connection. In
+ * the background they are pipes that the monitor reads into log files; it always reads, so such a
+ * session never waits for anybody. Processes that a session leaves behind stay in its leaf until
+ * the sandbox ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/str.h"
+#include "runtime/base/sys.h"
+#include "runtime/container/sync.h"
+#include "runtime/sandbox/monitor.h"
+
+/**
+ * struct order - what a client asks for, checked
+ * @argv:	arguments, at least one
+ * @env:	complete environment
+ * @cwd:	working directory
+ * @user:	user; borrowed from the request or the record
+ * @background:	it outlives the client
+ * @tty:	it gets a terminal
+ * @timeout_ms:	how long it may run; 0 = for ever
+ * @size:	size of the terminal
+ */
+struct order {
+	struct sb_strv argv;
+	struct sb_strv env;
+	char cwd[PATH_MAX];
+	const char *user;
+	int background;
+	int tty;
+	int64_t timeout_ms;
+	struct winsize size;
+};
+
+static void order_done(struct order *o)
+{
+	sb_strv_done(&o->argv);
+	sb_strv_done(&o->env);
+}
+
+static int read_env(const json_t *req, const struct sb_record *rec, struct order *o,
+		    struct sb_err *err)
+{
+	struct sb_strv extra = SB_STRV_INIT;
+	int ret = sb_json_get_strv(req, "env", &extra, err);
+
+	for (size_t i = 0; ret == 0 && i < rec->env.n; i++)
+		ret = sb_strv_add(&o->env, rec->env.v[i], err);
+	if (ret == 0 && o->tty)
+		ret = sb_strv_set_env(&o->env, "TERM=xterm", err);
+	for (size_t i = 0; ret == 0 && i < extra.n; i++)
+		ret = sb_strv_set_env(&o->env, extra.v[i], err);
+	sb_strv_done(&extra);
+	return ret;
+}
+
+static int read_order(const json_t *req, const struct sb_record *rec, struct order *o,
+		      struct sb_err *err)
+{
+	const char *cwd = rec->cwd;
+	int64_t rows = 24, columns = 80;
+	int n;
+
+	o->user = rec->user;
+	if (sb_json_get_bool(req, "background", &o->background, err) < 0 ||
+	    sb_json_get_bool(req, "tty", &o->tty, err) < 0 ||
+	    sb_json_get_int(req, "timeoutMs", &o->timeout_ms, err) < 0 ||
+	    sb_json_get_int(req, "rows", &rows, err) < 0 ||
+	    sb_json_get_int(req, "columns", &columns, err) < 0 ||
+	    sb_json_get_str(req, "cwd", &cwd, err) < 0 ||
+	    sb_json_get_str(req, "user", &o->user, err) < 0 ||
+	    sb_json_get_strv(req, "args", &o->argv, err) < 0 || read_env(req, rec, o, err) < 0)
+		return -err->code;
+	if (o->argv.n == 0 || !o->argv.v[0][0])
+		return sb_err_set(err, EINVAL, "no command to run");
+	if (o->timeout_ms < 0)
+		return sb_err_set(err, EINVAL, "a timeout of %jd ms", (intmax_t)o->timeout_ms);
+	o->size.ws_row = (unsigned short)rows;
+	o->size.ws_col = (unsigned short)columns;
+	/* Relative to the sandbox's own working directory, as for files. */
+	n = snprintf(o->cwd, sizeof(o->cwd), "%s%s%s", cwd[0] == '/' ? "" : rec->cwd,
+		     cwd[0] == '/' ? "" : "/", cwd);
+	return n < (int)sizeof(o->cwd) ? 0
+				       : sb_err_set(err, ENAMETOOLONG, "change to '%.60s…'", cwd);
+}
+
+/* ---- streams -----------------------------------------------------------------------------------
+ */
+
+static int open_log(struct sb_monitor *m, struct sb_session *s, int stream, int read_fd,
+		    struct sb_err *err)
+{
+	static const char *const suffix[] = { "out", "err" };
+	char name[32];
+
+	snprintf(name, sizeof(name), "%d.%s", s->id, suffix[stream]);
+	s->logs[stream].file_fd = openat(
+		m->sb->logs_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (s->logs[stream].file_fd < 0)
+		return sb_err_set(err, errno, "make the log '%s'", name);
+	s->logs[stream].pipe_fd = read_fd;
+	return 0;
+}
+
+/* A terminal of the sandbox: the master here, the slave for the program. */
+static int open_terminal(struct sb_monitor *m, struct sb_session *s, const struct winsize *size,
+			 int *ret_slave, struct sb_err *err)
+{
+	int unlock = 0;
+
+	/* The instance is reached by descriptor, the slave by ioctl(2): no path that the sandbox
+	 * could have exchanged (CVE-2025-52565). TIOCGPTPEER: Linux 4.13. */
+	s->master_fd = openat(m->sb->pts_fd, "ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (s->master_fd < 0 || ioctl(s->master_fd, TIOCSPTLCK, &unlock) < 0 ||
+	    ioctl(s->master_fd, TIOCSWINSZ, size) < 0)
+		return sb_err_set(err, errno, "make a terminal");
+	*ret_slave = ioctl(s->master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return *ret_slave >= 0 ? 0 : sb_err_set(err, errno, "open the terminal");
+}
+
+/* Fill @stdio with descriptors for the program; those that are ours to close go to @close_after. */
+static int open_streams(struct sb_monitor *m, struct sb_session *s, const struct order *o,
+			const int *fds, size_t n_fds, int stdio[3], int close_after[3],
+			struct sb_err *err)
+{
+	if (o->tty) {
+		if (open_terminal(m, s, &o->size, &close_after[0], err) < 0)
+			return -err->code;
+		stdio[0] = stdio[1] = stdio[2] = close_after[0];
+		return o->background ? open_log(m, s, 0, s->master_fd, err) : 0;
+	}
+	if (!o->background) {
+		if (n_fds != 3)
+			return sb_err_set(err, EINVAL, "a foreground session needs 3 descriptors");
+		memcpy(stdio, fds, 3 * sizeof(int));
+		return 0;
+	}
+	close_after[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 2; i++) {
+		int p[2];
+
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return sb_err_set(err, errno, "make a pipe");
+		close_after[i + 1] = p[1];
+		(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
+		if (open_log(m, s, i, p[0], err) < 0) {
+			(void)close(p[0]);
+			return -err->code;
+		}
+	}
+	memcpy(stdio, close_after, 3 * sizeof(int));
+	return 0;
+}
+
+/* ---- records ------------------------------------------------------------------------------------
+ */
+
+static void set_time(json_t *info, const char *key)
+{
+	char text[SB_TIME_LEN];
+
+	(void)json_object_set_new(info, key, json_string(sb_time_format(sb_wall_ms(), text)));
+}
+
+static void save(struct sb_monitor *m, const struct sb_session *s)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char path[32];
+	_cleanup_fd_ int dir = openat(m->sb->state_fd, "execs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(path, sizeof(path), "%d.json", s->id);
+	if (sb_json_save_at(dir, path, s->info, &err) < 0)
+		sb_warn("record session %d: %s: %s", s->id, err.msg, strerror(err.code));
+}
+
+static json_t *new_info(const struct sb_monitor *m, const struct sb_session *s,
+			const struct order *o)
+{
+	char name[SB_ID_LEN + 16];
+
+	snprintf(name, sizeof(name), "%s/%d", m->sb->rec.id, s->id);
+	return json_pack("{s:s, s:i, s:o, s:s, s:s, s:b, s:b, s:i, s:s}", "id", name, "exec", s->id,
+			 "command", sb_json_from_strv(&o->argv), "cwd", o->cwd, "user", o->user,
+			 "background", o->background, "tty", o->tty, "pid", s->proc.pid, "state",
+			 "running");
+}
+
+/* ---- life
+ * ---------------------------------------------------------------------------------------- */
+
+static void release(struct sb_session *s)
+{
+	sb_process_close(&s->proc);
+	sb_close_fd(&s->leaf_fd);
+	for (int i = 0; i < 2; i++) {
+		if (s->logs[i].pipe_fd != s->master_fd)
+			sb_close_fd(&s->logs[i].pipe_fd);
+		sb_close_fd(&s->logs[i].file_fd);
+	}
+	sb_close_fd(&s->master_fd);
+	json_decref(s->info);
+	*s = (struct sb_session){ .id = 0 };
+}
+
+static struct sb_session *take_slot(struct sb_monitor *m)
+{
+	for (int i = 0; i < SB_SESSIONS_MAX; i++) {
+		struct sb_session *s = &m->sessions[i];
+
+		if (s->id)
+			continue;
+		*s = (struct sb_session){ .id = ++m->last_session,
+					  .proc = SB_PROCESS_INIT,
+					  .leaf_fd = -1,
+					  .client = -1,
+					  .master_fd = -1,
+					  .logs = { { -1, -1, 0 }, { -1, -1, 0 } } };
+		return s;
+	}
+	return NULL;
+}
+
+static int spawn(struct sb_monitor *m, struct sb_session *s, const struct order *o,
+		 const int stdio[3], struct sb_err *err)
+{
+	struct sb_exec x = { .cgroup = &m->sb->cgroup,
+			     .leaf_fd = s->leaf_fd,
+			     .init_pidfd = m->sb->init.pidfd,
+			     .userns_fd = m->sb->userns_fd,
+			     .id_base = m->sb->rec.id_base,
+			     .argv = o->argv.v,
+			     .env = o->env.v,
+			     .cwd = o->cwd,
+			     .user = o->user,
+			     .stdio = { stdio[0], stdio[1], stdio[2] },
+			     .is_tty = o->tty };
+	int slot = (int)(s - m->sessions);
+
+	s->oom_kills = sb_cgroup_oom_kills(&m->sb->cgroup);
+	if (sb_exec_spawn(&x, &s->proc, err) < 0)
+		return -err->code;
+	s->started_ms = sb_now_ms();
+	s->deadline_ms = o->timeout_ms ? s->started_ms + (uint64_t)o->timeout_ms : 0;
+	s->info = new_info(m, s, o);
+	if (!s->info || sb_monitor_watch(m, s->proc.sync_fd, SB_EVENT_SYNC, slot) < 0 ||
+	    sb_monitor_watch(m, s->proc.pidfd, SB_EVENT_EXIT, slot) < 0 ||
+	    (s->logs[0].pipe_fd >= 0 &&
+	     sb_monitor_watch(m, s->logs[0].pipe_fd, SB_EVENT_STDOUT, slot) < 0) ||
+	    (s->logs[1].pipe_fd >= 0 &&
+	     sb_monitor_watch(m, s->logs[1].pipe_fd, SB_EVENT_STDERR, slot) < 0)) {
+		(void)sb_cgroup_kill(s->leaf_fd);
+		while (waitpid(s->proc.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return sb_err_set(err, ENOMEM, "watch the session");
+	}
+	set_time(s->info, "startedAt");
+	return 0;
+}
+
+/**
+ * sb_session_start() - Start a program
+ * @m:		monitor
+ * @request:	{"args", "env", "cwd", "user", "background", "tty", "timeoutMs", "rows", "columns"}
+ * @fds:	foreground without a terminal: standard input, output, error; borrowed
+ * @n_fds:	how many
+ * @client:	slot of the asking client, who is told {"started": …} later, and in the foreground
+ *		{"exited": …}, or {"error": …}
+ *
+ * Return: 0, or a negative errno value with nothing left behind
+ */
+int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds, size_t n_fds,
+		     int client, struct sb_err *err)
+{
+	_cleanup_(order_done) struct order o = { .background = 0 };
+	struct sb_session *s;
+	int stdio[3], close_after[3] = { -1, -1, -1 }, ret = -1;
+	char leaf[32];
+
+	if (read_order(request, &m->sb->rec, &o, err) < 0)
+		return -err->code;
+	s = take_slot(m);
+	if (!s)
+		return sb_err_set(err, EAGAIN, "%d sessions run in the sandbox", SB_SESSIONS_MAX);
+	s->client = client;
+	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
+	s->leaf_fd = sb_cgroup_leaf_create(&m->sb->cgroup, leaf, err);
+	if (s->leaf_fd >= 0 && open_streams(m, s, &o, fds, n_fds, stdio, close_after, err) == 0)
+		ret = spawn(m, s, &o, stdio, err);
+	for (int i = 0; i < 3; i++)
+		sb_close_fd(&close_after[i]);
+	if (ret < 0) {
+		release(s);
+		(void)sb_cgroup_leaf_remove(&m->sb->cgroup, leaf);
+		return -err->code;
+	}
+	if (m->sb->create->is_run && s->id == 1)
+		m->sb->rec.main_exec = s->id;
+	return 0;
+}
+
+/**
+ * sb_session_find() - Look a living session up
+ * @m:		monitor
+ * @id:		its number
+ *
+ * Return: the session, or NULL
+ */
+struct sb_session *sb_session_find(struct sb_monitor *m, int id)
+{
+	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+		if (m->sessions[i].id == id && id && !m->sessions[i].is_ended)
+			return &m->sessions[i];
+	return NULL;
+}
+
+/**
+ * sb_session_any() - Whether a session is alive
+ * @m:		monitor
+ *
+ * Return: true if so
+ */
+bool sb_session_any(const struct sb_monitor *m)
+{
+	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+		if (m->sessions[i].id && !m->sessions[i].is_ended)
+			return true;
+	return false;
+}
+
+/**
+ * sb_session_kill() - Kill the whole process tree of a session
+ * @s:		session
+ */
+void sb_session_kill(struct sb_session *s)
+{
+	(void)sb_cgroup_kill(s->leaf_fd);
+}
+
+static bool is_background(const struct sb_session *s)
+{
+	return json_is_true(json_object_get(s->info, "background"));
+}
+
+/**
+ * sb_session_on_client_gone() - A client has disconnected
+ * @m:		monitor
+ * @client:	its slot
+ *
+ * Its foreground sessions die with it: nobody could stop them any more.
+ */
+void sb_session_on_client_gone(struct sb_monitor *m, int client)
+{
+	for (int i = 0; i < SB_SESSIONS_MAX; i++) {
+		struct sb_session *s = &m->sessions[i];
+
+		if (!s->id || s->client != client)
+			continue;
+		s->client = -1;
+		if (!s->is_ended && !is_background(s))
+			sb_session_kill(s);
+	}
+}
+
+/**
+ * sb_session_on_sync() - The program runs, or could not be started
+ * @m:		monitor
+ * @s:		session whose sync socket is readable
+ */
+void sb_session_on_sync(struct sb_monitor *m, struct sb_session *s)
+{
+	_cleanup_json_ json_t *reply = NULL;
+
+	s->is_started = true;
+	if (sb_sync_result(s->proc.sync_fd, &s->failure) < 0) {
+		sb_close_fd(&s->proc.sync_fd);
+		return; /* it is exiting: sb_session_on_exit() tells */
+	}
+	sb_close_fd(&s->proc.sync_fd);
+	save(m, s);
+	if (m->sb->rec.main_exec == s->id) {
+		struct sb_err err = SB_ERR_INIT;
+
+		if (sb_record_save(m->sb->state_fd, &m->sb->rec, &err) < 0)
+			sb_warn("record the main session: %s", err.msg);
+	}
+	if (s->client < 0)
+		return;
+	reply = json_pack("{s:O}", "started", s->info);
+	if (s->master_fd >= 0 && !is_background(s)) {
+		sb_request_reply(m, s->client, reply, &s->master_fd);
+		sb_close_fd(&s->master_fd);
+	} else {
+		sb_request_reply(m, s->client, reply, NULL);
+	}
+	if (is_background(s))
+		s->client = -1;
+}
+
+/* Drop the oldest bytes beyond the bound; offsets in the file stay valid. */
+static void bound_log(const struct sb_log *log)
+{
+	if (log->size > SB_LOG_MAX)
+		(void)fallocate(log->file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				(off_t)(log->size - SB_LOG_MAX));
+}
+
+/**
+ * sb_session_on_output() - Move output that is there to its log
+ * @s:		session
+ * @stream:	0 for standard output, 1 for standard error
+ */
+void sb_session_on_output(struct sb_session *s, int stream)
+{
+	static char buf[64 << 10]; /* a pipe's worth */
+	struct sb_log *log = &s->logs[stream];
+	ssize_t n;
+
+	if (log->pipe_fd < 0)
+		return;
+	n = read(log->pipe_fd, buf, sizeof(buf));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) { /* all writers are gone; of a terminal: EIO */
+		if (log->pipe_fd == s->master_fd)
+			s->master_fd = -1;
+		sb_close_fd(&log->pipe_fd);
+		if (s->is_ended && s->logs[0].pipe_fd < 0 && s->logs[1].pipe_fd < 0)
+			release(s);
+		return;
+	}
+	/* Disk full: the session goes on; what cannot be kept is lost. */
+	if (sb_write_all(log->file_fd, buf, (size_t)n) < 0)
+		return;
+	log->size += (uint64_t)n;
+	if (log->size % (1 << 20) < (uint64_t)n) /* once a MiB is often enough */
+		bound_log(log);
+}
+
+/* What the first process wrote before it ended must be in the log when its record is. */
+static void drain(struct sb_session *s)
+{
+	/* A pipe holds 64 KiB (pipe(7)): one read(2) takes what was in it, a second one finds the
+	 * end. Not until it is empty: processes left behind may write faster than we read. */
+	for (int i = 0; i < 4; i++)
+		sb_session_on_output(s, i / 2);
+}
+
+static const char *reason_of(struct sb_monitor *m, const struct sb_session *s, int status)
+{
+	if (s->failure.code)
+		return "runtime_error";
+	if (s->is_timed_out)
+		return "timeout";
+	if (!WIFSIGNALED(status))
+		return "exited";
+	if (WTERMSIG(status) == SIGKILL && sb_cgroup_oom_kills(&m->sb->cgroup) > s->oom_kills)
+		return "oom";
+	return m->ending != SB_ENDING_NONE ? "stopped" : "signal";
+}
+
+static int exit_code_of(const struct sb_session *s, int status)
+{
+	if (s->failure.code)
+		return s->failure.exit_code ? s->failure.exit_code : 125;
+	if (s->is_timed_out)
+		return 124; /* timeout(1) */
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void complete_info(struct sb_monitor *m, struct sb_session *s, int status,
+			  const struct rusage *usage)
+{
+	int64_t cpu_ms = (int64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
+			 (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+	const char *sig = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+
+	set_time(s->info, "endedAt");
+	(void)json_object_set_new(s->info, "state", json_string("exited"));
+	(void)json_object_set_new(s->info, "pid", json_null());
+	(void)json_object_set_new(s->info, "exitCode", json_integer(exit_code_of(s, status)));
+	(void)json_object_set_new(s->info, "signal", sig ? json_string(sig) : json_null());
+	(void)json_object_set_new(s->info, "reason", json_string(reason_of(m, s, status)));
+	(void)json_object_set_new(s->info, "durationMs",
+				  json_integer((json_int_t)(sb_now_ms() - s->started_ms)));
+	(void)json_object_set_new(s->info, "cpuMs", json_integer(cpu_ms));
+	(void)json_object_set_new(s->info, "maxRssBytes",
+				  json_integer((json_int_t)usage->ru_maxrss * 1024));
+}
+
+/* Tell the client of a session how it ended, or keep the answer until everything is removed. */
+static void report(struct sb_monitor *m, struct sb_session *s)
+{
+	json_t *reply = s->failure.code ? sb_error_json(&s->failure)
+					: json_pack("{s:O}", "exited", s->info);
+	bool is_main = m->sb->rec.main_exec == s->id;
+
+	if (s->client == 0 && is_main && m->sb->rec.remove)
+		m->last_reply = json_incref(reply);
+	else if (s->client >= 0)
+		sb_request_reply(m, s->client, reply, NULL);
+	sb_request_notify(m, s->id, reply);
+	json_decref(reply);
+	s->client = -1;
+}
+
+/**
+ * sb_session_on_exit() - The first process of a session has ended
+ * @m:		monitor
+ * @s:		session whose pidfd is readable
+ */
+void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s)
+{
+	struct rusage usage;
+	char leaf[32];
+	int status = 0;
+
+	if (!s->is_started)
+		sb_session_on_sync(m, s);
+	if (wait4(s->proc.pid, &status, WNOHANG, &usage) == 0)
+		return;
+	drain(s);
+	sb_process_close(&s->proc);
+	complete_info(m, s, status, &usage);
+	save(m, s);
+	s->is_ended = true;
+	if (m->sb->rec.main_exec == s->id) {
+		m->sb->rec.exit_code = exit_code_of(s, status);
+		sb_monitor_stop(m, 0);
+	}
+	report(m, s);
+	if (s->is_timed_out)
+		sb_session_kill(s);
+	sb_close_fd(&s->leaf_fd);
+	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
+	(void)sb_cgroup_leaf_remove(&m->sb->cgroup, leaf); /* EBUSY: it left processes behind */
+	if (s->logs[0].pipe_fd < 0 && s->logs[1].pipe_fd < 0)
+		release(s);
+}
