@@ -7,6 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+static void fill(struct sb_err *err, int code, const char *fmt, va_list ap)
+{
+	int saved = errno;
+
+	err->code = code > 0 ? code : EIO;
+	err->is_whole = false;
+	err->exit_code = 0;
+	err->hint[0] = '\0';
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	errno = saved;
+}
+
 /**
  * sb_err_set() - Fill in an error and return its negative code
  * @err:	error to fill in
@@ -19,17 +31,33 @@
  */
 int sb_err_set(struct sb_err *err, int code, const char *fmt, ...)
 {
-	int saved = errno;
 	va_list ap;
 
-	err->code = code > 0 ? code : EIO;
-	err->exit_code = 0;
-	err->hint[0] = '\0';
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	fill(err, code, fmt, ap);
 	va_end(ap);
+	return -err->code;
+}
 
-	errno = saved;
+/**
+ * sb_err_refuse() - Fill in an error whose message needs no errno text
+ * @err:	error to fill in
+ * @code:	errno value, for programs
+ * @fmt:	printf format of the message
+ *
+ * For what sbrun itself finds wrong: bad input, "no sandbox 'x'". What the kernel refuses goes
+ * through sb_err_set().
+ *
+ * Return: -@code
+ */
+int sb_err_refuse(struct sb_err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fill(err, code, fmt, ap);
+	va_end(ap);
+	err->is_whole = true;
 	return -err->code;
 }
 
@@ -79,8 +107,7 @@ int sb_err_hint(struct sb_err *err, const char *fmt, ...)
  * @buf:	where the line goes; cut if it does not fit
  * @size:	size of @buf in bytes
  *
- * "<message>: <errno text>", followed by the hint in parentheses. The errno text is left out where
- * the message is already the whole story (EINVAL: a refused value; EPROTO: bad data).
+ * "<message>: <errno text>", followed by the hint in parentheses.
  *
  * Return: @buf
  */
@@ -88,7 +115,7 @@ const char *sb_err_text(const struct sb_err *err, char *buf, unsigned int size)
 {
 	int n = snprintf(buf, size, "%s", err->msg);
 
-	if (n >= 0 && (unsigned int)n < size && err->code != EINVAL && err->code != EPROTO)
+	if (n >= 0 && (unsigned int)n < size && !err->is_whole)
 		n += snprintf(buf + n, size - (unsigned int)n, ": %s", strerror(err->code));
 	if (n >= 0 && (unsigned int)n < size && err->hint[0])
 		snprintf(buf + n, size - (unsigned int)n, " (%s)", err->hint);

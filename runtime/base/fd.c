@@ -63,9 +63,9 @@ int sb_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *re
 	if (fstat(fd, &st) < 0)
 		return sb_err_set(err, errno, "open '%s'", name);
 	if (!S_ISREG(st.st_mode))
-		return sb_err_set(err, EINVAL, "'%s' is not a regular file", name);
+		return sb_err_refuse(err, EINVAL, "'%s' is not a regular file", name);
 	if ((uint64_t)st.st_size > max)
-		return sb_err_set(err, EFBIG, "'%s' is longer than %zu bytes", name, max);
+		return sb_err_refuse(err, EFBIG, "'%s' is longer than %zu bytes", name, max);
 	for (;;) {
 		ssize_t n;
 
@@ -87,7 +87,8 @@ int sb_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *re
 			break;
 		len += (size_t)n;
 		if (len > max)
-			return sb_err_set(err, EFBIG, "'%s' is longer than %zu bytes", name, max);
+			return sb_err_refuse(err, EFBIG, "'%s' is longer than %zu bytes", name,
+					     max);
 	}
 	buf[len] = '\0';
 	if (ret_len)

@@ -28,7 +28,7 @@ int sb_json_parse(const char *text, size_t len, json_t **ret, struct sb_err *err
 	json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 
 	if (!v)
-		return sb_err_set(err, EPROTO, "not JSON: %s at line %d", e.text, e.line);
+		return sb_err_refuse(err, EPROTO, "not JSON: %s at line %d", e.text, e.line);
 	*ret = v;
 	return 0;
 }
@@ -86,7 +86,7 @@ int sb_json_get_str(const json_t *obj, const char *key, const char **ret, struct
 	if (!v || json_is_null(v))
 		return 0;
 	if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
-		return sb_err_set(err, EPROTO, "'%s' is not a string", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is not a string", key);
 	*ret = json_string_value(v);
 	return 0;
 }
@@ -106,7 +106,7 @@ int sb_json_need_str(const json_t *obj, const char *key, const char **ret, struc
 	if (sb_json_get_str(obj, key, &s, err) < 0)
 		return -err->code;
 	if (!s)
-		return sb_err_set(err, EPROTO, "'%s' is missing", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is missing", key);
 	*ret = s;
 	return 0;
 }
@@ -126,7 +126,7 @@ int sb_json_get_int(const json_t *obj, const char *key, int64_t *ret, struct sb_
 	if (!v || json_is_null(v))
 		return 0;
 	if (!json_is_integer(v))
-		return sb_err_set(err, EPROTO, "'%s' is not an integer", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is not an integer", key);
 	*ret = json_integer_value(v);
 	return 0;
 }
@@ -146,7 +146,7 @@ int sb_json_get_bool(const json_t *obj, const char *key, int *ret, struct sb_err
 	if (!v || json_is_null(v))
 		return 0;
 	if (!json_is_boolean(v))
-		return sb_err_set(err, EPROTO, "'%s' is not true or false", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is not true or false", key);
 	*ret = json_is_true(v);
 	return 0;
 }
@@ -168,11 +168,11 @@ int sb_json_get_strv(const json_t *obj, const char *key, struct sb_strv *ret, st
 	if (!list || json_is_null(list))
 		return 0;
 	if (!json_is_array(list))
-		return sb_err_set(err, EPROTO, "'%s' is not a list of strings", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is not a list of strings", key);
 	json_array_foreach(list, i, v)
 	{
 		if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
-			return sb_err_set(err, EPROTO, "'%s' is not a list of strings", key);
+			return sb_err_refuse(err, EPROTO, "'%s' is not a list of strings", key);
 		if (sb_strv_add(ret, json_string_value(v), err) < 0)
 			return -err->code;
 	}

@@ -139,7 +139,7 @@ int sb_open_parent_in_root(int rootfd, const char *path, char *ret_name, struct 
 		return sb_err_set(err, ENAMETOOLONG, "open '%s'", path);
 	snprintf(ret_name, NAME_MAX + 1, "%.*s", (int)(len - start), path + start);
 	if (!ret_name[0] || !strcmp(ret_name, ".") || !strcmp(ret_name, ".."))
-		return sb_err_set(err, EINVAL, "'%s' does not name a file", path);
+		return sb_err_refuse(err, EINVAL, "'%s' does not name a file", path);
 	snprintf(dir, sizeof(dir), "./%.*s", (int)start, path);
 	fd = sb_open_in_root(rootfd, dir, O_PATH | O_DIRECTORY, 0);
 	return fd >= 0 ? fd : sb_err_set(err, -fd, "open '%s'", path);

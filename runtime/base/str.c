@@ -45,7 +45,7 @@ int sb_strv_set_env(struct sb_strv *env, const char *assignment, struct sb_err *
 	size_t len;
 
 	if (!eq || eq == assignment)
-		return sb_err_set(err, EINVAL, "'%s' is not NAME=VALUE", assignment);
+		return sb_err_refuse(err, EINVAL, "'%s' is not NAME=VALUE", assignment);
 	len = (size_t)(eq - assignment) + 1;
 	for (size_t i = 0; i < env->n; i++) {
 		char *copy;

@@ -57,7 +57,7 @@ static json_t *make_request(const struct exec_opts *o, int argc, const char *arg
 	json_t *request = sb_session_request(argv, argc);
 
 	if (!request) {
-		sb_err_set(err, EILSEQ, "the command is not UTF-8");
+		sb_err_refuse(err, EILSEQ, "the command is not UTF-8");
 		return NULL;
 	}
 	(void)json_object_set_new(request, "env", sb_json_from_strv(&o->env));

@@ -79,7 +79,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 			return -err->code;
 		return verbs[i].fn(cli, &rec, argv[2], err);
 	}
-	sb_err_set(err, EINVAL, "unknown verb '%.40s'", argv[0]);
+	sb_err_refuse(err, EINVAL, "unknown verb '%.40s'", argv[0]);
 	return sb_err_hint(err, "'sbrun files read' or 'sbrun files write'");
 }
 

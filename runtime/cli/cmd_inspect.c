@@ -23,8 +23,9 @@ static int load_exec(const struct sb_cli *cli, const char *id, int exec, json_t 
 
 	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
 	if (sb_json_load_at(cli->home.run_fd, path, RECORD_MAX, ret, err) < 0)
-		return err->code == ENOENT ? sb_err_set(err, ENOENT, "no session '%s/%d'", id, exec)
-					   : -err->code;
+		return err->code == ENOENT
+			       ? sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec)
+			       : -err->code;
 	return 0;
 }
 

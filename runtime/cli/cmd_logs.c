@@ -38,7 +38,7 @@ static int choose(const struct sb_cli *cli, const char *id, struct sb_logs *ret,
 		return -err->code;
 	*ret_exec = rec.main_exec ? rec.main_exec : sb_logs_newest(&cli->home, id);
 	if (*ret_exec == 0) {
-		sb_err_set(err, ENOENT, "no session of '%s' has logs", id);
+		sb_err_refuse(err, ENOENT, "no session of '%s' has logs", id);
 		return sb_err_hint(err, "only background sessions have");
 	}
 	return sb_logs_open(&cli->home, id, *ret_exec, ret, err);
@@ -85,7 +85,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 
 	(void)argc;
 	if (cli->json && o->follow)
-		return sb_err_set(err, EINVAL, "--follow and --json exclude each other");
+		return sb_err_refuse(err, EINVAL, "--follow and --json exclude each other");
 	if (sb_target(cli, argv[0], id, &exec, err) < 0)
 		return -err->code;
 	ret = exec ? sb_logs_open(&cli->home, id, exec, &logs, err)

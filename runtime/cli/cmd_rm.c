@@ -30,7 +30,7 @@ static int rm_one(struct sb_cli *cli, const char *id, int exec, void *arg, struc
 	_cleanup_fd_ int conn = -1;
 
 	if (exec)
-		return sb_err_set(err, EINVAL, "sessions are removed with their sandbox");
+		return sb_err_refuse(err, EINVAL, "sessions are removed with their sandbox");
 	if (!o->force) {
 		if (sb_gc_remove(&cli->home, id, err) < 0)
 			return sb_err_hint(err, "stop it first, or use rm -f");

@@ -105,8 +105,8 @@ static int start(struct sb_cli *cli, const struct run_opts *o, const struct sb_i
 	};
 
 	if (o->memory && o->memory < SB_MEMORY_MIN) {
-		sb_err_set(err, EINVAL, "--memory: %ju bytes are too few for any program",
-			   (uintmax_t)o->memory);
+		sb_err_refuse(err, EINVAL, "--memory: %ju bytes are too few for any program",
+			      (uintmax_t)o->memory);
 		return sb_err_hint(err, "the least is 1m");
 	}
 	return sb_sandbox_start(&cli->home, &c, image, ret_id, err);
@@ -120,7 +120,7 @@ static json_t *make_request(const struct run_opts *o, const struct sb_image *ima
 	json_t *args = json_object_get(request, "args");
 
 	if (!request) {
-		sb_err_set(err, EILSEQ, "the command is not UTF-8");
+		sb_err_refuse(err, EILSEQ, "the command is not UTF-8");
 		return NULL;
 	}
 	for (size_t i = image->entrypoint.n; i-- > 0;)
@@ -129,7 +129,7 @@ static json_t *make_request(const struct run_opts *o, const struct sb_image *ima
 		(void)json_array_append_new(args, json_string(image->cmd.v[i]));
 	if (json_array_size(args) == 0) {
 		json_decref(request);
-		sb_err_set(err, EINVAL, "no command: the image has none either");
+		sb_err_refuse(err, EINVAL, "no command: the image has none either");
 		sb_err_hint(err, "usage: sbrun run IMAGE COMMAND");
 		return NULL;
 	}

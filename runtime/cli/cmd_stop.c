@@ -33,7 +33,7 @@ static int stop_one(struct sb_cli *cli, const char *id, int exec, void *arg, str
 	_cleanup_json_ json_t *reply = NULL;
 
 	if (exec) {
-		sb_err_set(err, EINVAL, "a session cannot be stopped");
+		sb_err_refuse(err, EINVAL, "a session cannot be stopped");
 		return sb_err_hint(err, "'sbrun kill -s TERM %s/%d' ends it", id, exec);
 	}
 	conn = sb_client_connect(&cli->home, id, err);

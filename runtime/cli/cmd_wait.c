@@ -56,7 +56,7 @@ static int ended(struct sb_cli *cli, const char *id, int exec, json_t **ret, str
 
 	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
 	if (exec && sb_json_load_at(cli->home.run_fd, path, REPLY_MAX, ret, err) < 0)
-		return sb_err_set(err, ENOENT, "no session '%s/%d'", id, exec);
+		return sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec);
 	if (exec)
 		return 0;
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
@@ -82,14 +82,14 @@ static int wait_end(struct sb_cli *cli, const struct wait_opts *o, const char *i
 				       NULL, 0, err) < 0)
 		return -err->code;
 	if (poll(&p, 1, timeout) == 0) {
-		sb_err_set(err, ETIMEDOUT, "'%s' has not ended", id);
+		sb_err_refuse(err, ETIMEDOUT, "'%s' has not ended", id);
 		err->exit_code = SB_EXIT_TIMEOUT;
 		return -err->code;
 	}
 	if (sb_client_recv(conn, &reply, NULL, err) < 0)
 		return -err->code;
 	*ret = json_incref(json_object_get(reply, exec ? "exited" : "stopped"));
-	return *ret ? 0 : sb_err_set(err, EPROTO, "the monitor gave another answer");
+	return *ret ? 0 : sb_err_refuse(err, EPROTO, "the monitor gave another answer");
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)

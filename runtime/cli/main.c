@@ -65,7 +65,7 @@ static const struct sb_cmd *find_command(const char *name, struct sb_err *err)
 		if (!strcmp(names[i], name))
 			return commands[i];
 	}
-	sb_err_set(err, EINVAL, "unknown command '%.80s'", name);
+	sb_err_refuse(err, EINVAL, "unknown command '%.80s'", name);
 	similar = sb_opts_similar(name, names, SB_ARRAY_SIZE(commands));
 	sb_err_hint(err, similar ? "did you mean '%s'?" : "'sbrun --help' lists the commands",
 		    similar);

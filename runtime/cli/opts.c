@@ -118,7 +118,7 @@ static int store(const struct sb_opt *o, const char *value, void *dst, struct sb
 		return 0;
 	if (err->code)
 		return sb_err_prefix(err, "--%s", o->name);
-	sb_err_set(err, EINVAL, "--%s: '%.80s' is not accepted", o->name, value);
+	sb_err_refuse(err, EINVAL, "--%s: '%.80s' is not accepted", o->name, value);
 	return sb_err_hint(err, "%s", expectation(o->type));
 }
 
@@ -131,7 +131,7 @@ static int unknown(const struct sb_opt_set sets[2], const char *word, struct sb_
 	for (int i = 0; i < 2; i++)
 		for (const struct sb_opt *o = sets[i].table; o && o->name && n < 64; o++)
 			names[n++] = o->name;
-	sb_err_set(err, EINVAL, "unknown option '%.80s'", word);
+	sb_err_refuse(err, EINVAL, "unknown option '%.80s'", word);
 	similar = sb_opts_similar(word + strspn(word, "-"), names, n);
 	if (similar)
 		return sb_err_hint(err, "did you mean '--%s'?", similar);
@@ -151,9 +151,9 @@ static int parse_long(const struct sb_opt_set sets[2], const char *word, const c
 	if (!o)
 		return unknown(sets, word, err);
 	if (!takes_argument(o) && eq)
-		return sb_err_set(err, EINVAL, "--%s takes no argument", o->name);
+		return sb_err_refuse(err, EINVAL, "--%s takes no argument", o->name);
 	if (takes_argument(o) && !value)
-		return sb_err_set(err, EINVAL, "--%s needs %s", o->name, o->arg);
+		return sb_err_refuse(err, EINVAL, "--%s needs %s", o->name, o->arg);
 	if (store(o, value, dst, err) < 0)
 		return -err->code;
 	return takes_argument(o) && !eq;
@@ -171,7 +171,7 @@ static int parse_short(const struct sb_opt_set sets[2], const char *word, const 
 		if (!o)
 			return unknown(sets, word, err);
 		if (takes_argument(o) && !value)
-			return sb_err_set(err, EINVAL, "-%c needs %s", o->letter, o->arg);
+			return sb_err_refuse(err, EINVAL, "-%c needs %s", o->letter, o->arg);
 		if (store(o, value, dst, err) < 0)
 			return -err->code;
 		if (takes_argument(o))

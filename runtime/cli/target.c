@@ -28,9 +28,10 @@ int sb_target(const struct sb_cli *cli, const char *text, char ret_id[SB_ID_LEN]
 
 	snprintf(word, sizeof(word), "%.*s", slash ? (int)(slash - text) : SB_NAME_LEN, text);
 	if (slash && !ret_exec)
-		return sb_err_set(err, EINVAL, "'%s': a sandbox is needed, not a session", text);
+		return sb_err_refuse(err, EINVAL, "'%s': a sandbox is needed, not a session", text);
 	if (slash && (sb_parse_u64(slash + 1, INT32_MAX, &exec) < 0 || exec == 0))
-		return sb_err_set(err, EINVAL, "'%s' is no session: they are ID/1, ID/2, …", text);
+		return sb_err_refuse(err, EINVAL, "'%s' is no session: they are ID/1, ID/2, …",
+				     text);
 	if (sb_home_resolve(&cli->home, word, ret_id, err) < 0)
 		return -err->code;
 	if (ret_exec)
@@ -54,7 +55,7 @@ int sb_target_running(const struct sb_cli *cli, const char *text, struct sb_reco
 	if (sb_target(cli, text, id, NULL, err) < 0)
 		return -err->code;
 	if (!sb_home_is_alive(&cli->home, id))
-		return sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", text);
+		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", text);
 	return sb_record_load(&cli->home, id, ret, err);
 }
 

@@ -55,8 +55,8 @@ int sb_cgroup_layout(enum sb_cgroup_layout *ret, struct sb_err *err)
 	} else if (is_cgroup2(MOUNT_HYBRID)) {
 		*ret = SB_CGROUP_HYBRID;
 	} else {
-		sb_err_set(err, EOPNOTSUPP, "no cgroup2 hierarchy at %s or %s", MOUNT_V2,
-			   MOUNT_HYBRID);
+		sb_err_refuse(err, EOPNOTSUPP, "no cgroup2 hierarchy at %s or %s", MOUNT_V2,
+			      MOUNT_HYBRID);
 		return sb_err_hint(err, "mount one: mkdir -p %s && mount -t cgroup2 cgroup2 %s",
 				   MOUNT_HYBRID, MOUNT_HYBRID);
 	}

@@ -72,7 +72,7 @@ static int enter_cwd(int rootfd, const char *cwd, struct sb_err *err)
 	}
 	/* getcwd(3) says "(unreachable)" for a directory outside the root. */
 	if (!getcwd(where, sizeof(where)) || where[0] != '/')
-		return sb_err_set(err, EXDEV, "directory '%s' is outside the container", cwd);
+		return sb_err_refuse(err, EXDEV, "directory '%s' is outside the container", cwd);
 	return 0;
 }
 
@@ -96,14 +96,18 @@ static int set_stdio(const struct sb_exec *x, const struct sb_user *user, struct
 static int become(const struct sb_exec *x, const struct sb_user *user, struct sb_err *err)
 {
 	const struct rlimit no_core = { 0, 0 };
+	sigset_t no_signals;
 
 	/* The last id of the range is (uid16_t)-1, "no change" for old system calls: setuid(2). */
 	if (user->uid >= SB_IDMAP_SIZE - 1 || user->gid >= SB_IDMAP_SIZE - 1) {
-		sb_err_set(err, EINVAL, "user %u:%u is outside the container's ids 0..%d",
-			   user->uid, user->gid, SB_IDMAP_SIZE - 2);
+		sb_err_refuse(err, EINVAL, "user %u:%u is outside the container's ids 0..%d",
+			      user->uid, user->gid, SB_IDMAP_SIZE - 2);
 		err->exit_code = 126;
 		return -err->code;
 	}
+	/* What the caller blocks is not the program's business; handlers are reset already. */
+	sigemptyset(&no_signals);
+	(void)sigprocmask(SIG_SETMASK, &no_signals, NULL);
 	/* A core_pattern of the host must not handle crashes of untrusted programs. */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	if (setns(x->userns_fd, CLONE_NEWUSER) < 0)

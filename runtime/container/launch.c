@@ -89,14 +89,14 @@ static int run_child(const struct sb_launch *l, int sync_fd, struct sb_err *err)
 		return sb_err_set(err, errno, "make a cgroup namespace");
 	if (sethostname(l->hostname, strlen(l->hostname)) < 0)
 		return sb_err_set(err, errno, "set the host name '%s'", l->hostname);
-	if (sb_rootfs_enter(l->rootfs, err) < 0 || detach(err) < 0 ||
+	if (sb_rootfs_enter(l->rootfs, l->mounts, err) < 0 || detach(err) < 0 ||
 	    become_root_inside(l->rootfs->userns_fd, err) < 0)
 		return -err->code;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return sb_err_set(err, errno, "set the process up");
 	/* The parent may have died before we asked to die with it: then nobody holds the pair. */
 	if (recv(sync_fd, (char[1]){ 0 }, 1, MSG_DONTWAIT) == 0)
-		return sb_err_set(err, EOWNERDEAD, "the supervisor is gone");
+		return sb_err_refuse(err, EOWNERDEAD, "the supervisor is gone");
 	if (sb_seccomp_default_load(err) < 0)
 		return -err->code;
 	(void)sb_execveat(l->program_fd, "", argv, env, AT_EMPTY_PATH);

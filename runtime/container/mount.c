@@ -29,6 +29,9 @@ int sb_mount_new(const char *fstype, const struct sb_mount_opt *opts, unsigned i
 
 	if (fs < 0)
 		return sb_err_set(err, errno, "open file system '%s'", fstype);
+	/* What mount tables show as the device. */
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", fstype, 0) < 0)
+		return sb_err_set(err, errno, "name the source of '%s'", fstype);
 	for (; opts && opts->key; opts++)
 		if (fsconfig(fs, opts->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, opts->key,
 			     opts->value, 0) < 0)

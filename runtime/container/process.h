@@ -11,6 +11,7 @@
 struct sb_cgroup;
 struct sb_err;
 struct sb_rootfs;
+struct sb_rootfs_mounts;
 
 /**
  * struct sb_process - a child of ours that runs inside a container
@@ -32,6 +33,7 @@ struct sb_process {
 /**
  * struct sb_launch - what process 1 needs; everything is borrowed
  * @rootfs:	its file system
+ * @mounts:	the same as mounts; the caller closes them after the call
  * @cgroup:	groups of the container
  * @leaf_fd:	cgroup2 leaf of process 1
  * @program_fd:	the program to be process 1, on the host
@@ -39,6 +41,7 @@ struct sb_process {
  */
 struct sb_launch {
 	const struct sb_rootfs *rootfs;
+	const struct sb_rootfs_mounts *mounts;
 	const struct sb_cgroup *cgroup;
 	int leaf_fd;
 	int program_fd;

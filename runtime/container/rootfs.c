@@ -4,16 +4,20 @@
  *
  * DOC: Theory of operation
  *
+ * sb_rootfs_open() runs before the container exists and turns directories into detached mounts: a
+ * descriptor of the host's mount namespace could not be mounted in another one. Each layer becomes
+ * read-only and gets the container's id map, so that files owned by root in the image belong to the
+ * container's root, without a chown on disk.
+ *
  * sb_rootfs_enter() runs in the container's future process 1, which has its own mount namespace but
  * is still privileged on the host. In this order:
  *  1. everything becomes private: nothing we mount reaches the host;
  *  2. a tmpfs covers the scratch directory and holds the mount points that building needs;
- *  3. each layer is bind-mounted read-only with the container's id map, so that files owned by root
- *     in the image belong to the container's root, without a chown on disk;
- *  4. overlayfs joins them with the writable directory. It is mounted by the host's root: whiteouts
- *     and trusted.overlay.* attributes work, and the container can neither see nor set them;
- *  5. /proc, /sys, /dev and the masks (rootfs_mounts.c), then our files in /etc;
- *  6. pivot_root(2) and the host's tree is detached.
+ *  3. overlayfs joins the layers with the writable directory. It is mounted by the host's root:
+ *     whiteouts and trusted.overlay.* attributes work, and the container can neither see nor set
+ *     them;
+ *  4. /proc, /sys, /dev and the masks (rootfs_mounts.c), then our files in /etc;
+ *  5. pivot_root(2) and the host's tree is detached.
  *
  * The mount namespace belongs to the host's user namespace: not even all capabilities inside the
  * container allow a mount or an unmount there.
@@ -39,22 +43,14 @@
 #include "runtime/base/sys.h"
 #include "runtime/container/mount.h"
 
-#define LAYERS_MAX 500 /* OVL_MAX_STACK, fs/overlayfs/params.h */
-
-/**
- * sb_rootfs_prepare() - Make the writable directories of a container
- * @fs:		@rw_fd, @layers_fd, @layers and @id_base are used
- *
- * The upper directory is the root directory of the container: it takes over the mode of the topmost
- * layer's root. Needs CAP_CHOWN.
- *
- * Return: 0, or a negative errno value; what was made is removed with the directory itself
- */
-int sb_rootfs_prepare(const struct sb_rootfs *fs, struct sb_err *err)
+/* Make the writable directories; they are removed with @rw_fd's own. */
+static int make_writable(const struct sb_rootfs *fs, struct sb_err *err)
 {
 	const char *top = fs->layers[fs->n_layers - 1];
 	struct stat st;
 
+	/* The upper directory is the container's root directory: it takes over the mode of the
+	 * topmost layer's. */
 	if (fstatat(fs->layers_fd, top, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		sb_err_set(err, errno, "open layer '%s'", top);
 		return sb_err_hint(err, "the image is damaged: load it again");
@@ -67,48 +63,82 @@ int sb_rootfs_prepare(const struct sb_rootfs *fs, struct sb_err *err)
 	return 0;
 }
 
-/* Bind every layer to "0", "1", … in the current directory. */
-static int bind_layers(const struct sb_rootfs *fs, struct sb_err *err)
+/**
+ * sb_rootfs_open() - Turn the parts of a root file system into detached mounts
+ * @fs:		its parts; "upper" and "work" are made in its @rw_fd
+ * @ret:	the mounts; released with sb_rootfs_close()
+ *
+ * Needs CAP_SYS_ADMIN and CAP_CHOWN of the host.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_rootfs_open(const struct sb_rootfs *fs, struct sb_rootfs_mounts *ret, struct sb_err *err)
 {
-	for (size_t i = 0; i < fs->n_layers; i++) {
-		_cleanup_fd_ int fd =
-			sb_mount_clone(fs->layers_fd, fs->layers[i],
-				       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fs->userns_fd, err);
-		char name[24];
+	struct sb_rootfs_mounts m = { .rw = -1 };
+
+	if (fs->n_layers < 1 || fs->n_layers > SB_LAYERS_MAX)
+		return sb_err_set(err, E2BIG, "mount %zu layers", fs->n_layers);
+	if (make_writable(fs, err) < 0)
+		return -err->code;
+	m.rw = sb_mount_clone(fs->rw_fd, "", MOUNT_ATTR_NODEV, -1, err);
+	for (; m.rw >= 0 && m.n_layers < fs->n_layers; m.n_layers++) {
+		int fd = sb_mount_clone(fs->layers_fd, fs->layers[m.n_layers],
+					MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fs->userns_fd, err);
 
 		if (fd < 0)
-			return -err->code;
-		snprintf(name, sizeof(name), "%zu", i);
-		if (mkdir(name, 0700) < 0)
-			return sb_err_set(err, errno, "make the mount point of layer %zu", i);
-		if (sb_mount_attach(fd, AT_FDCWD, name, err) < 0)
-			return -err->code;
+			break;
+		m.layers[m.n_layers] = fd;
 	}
+	if (m.n_layers < fs->n_layers) {
+		sb_rootfs_close(&m);
+		return -err->code;
+	}
+	*ret = m;
 	return 0;
+}
+
+/**
+ * sb_rootfs_close() - Close the mounts; those that were attached stay
+ * @m:		mounts
+ */
+void sb_rootfs_close(struct sb_rootfs_mounts *m)
+{
+	sb_close_fd(&m->rw);
+	while (m->n_layers > 0)
+		sb_close_fd(&m->layers[--m->n_layers]);
+}
+
+static int attach(int mount_fd, const char *name, struct sb_err *err)
+{
+	if (mkdir(name, 0700) < 0)
+		return sb_err_set(err, errno, "make the mount point '%s'", name);
+	return sb_mount_attach(mount_fd, AT_FDCWD, name, err);
 }
 
 /*
  * Mount the overlay on "root" in the current directory. mount(2) and not fsconfig(2): the latter
- * takes 256 bytes an option, and "lowerdir+" came with Linux 6.5 only. The upper directory goes in
- * by descriptor, so that no path of the host shows up in the container's mount table.
+ * takes 256 bytes an option, and "lowerdir+" came with Linux 6.5 only. All paths are relative, so
+ * that none of the host shows up in the container's mount table.
  */
-static int mount_overlay(const struct sb_rootfs *fs, struct sb_err *err)
+static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
 {
-	char data[4096]; /* one page: mount(2) */
+	char data[4096], name[24]; /* one page: mount(2) */
 	size_t n = (size_t)snprintf(data, sizeof(data),
-				    "volatile,upperdir=/proc/self/fd/%d/upper,"
-				    "workdir=/proc/self/fd/%d/work,lowerdir=",
-				    fs->rw_fd, fs->rw_fd);
+				    "volatile,upperdir=rw/upper,workdir=rw/work,lowerdir=");
 
-	for (size_t i = fs->n_layers; i-- > 0 && n < sizeof(data);)
+	if (attach(m->rw, "rw", err) < 0)
+		return -err->code;
+	for (size_t i = m->n_layers; i-- > 0;) {
+		snprintf(name, sizeof(name), "%zu", i);
+		if (attach(m->layers[i], name, err) < 0)
+			return -err->code;
 		n += (size_t)snprintf(data + n, sizeof(data) - n, "%zu%s", i, i ? ":" : "");
-	if (fs->n_layers > LAYERS_MAX || n >= sizeof(data))
-		return sb_err_set(err, E2BIG, "mount %zu layers", fs->n_layers);
+	}
 	if (mkdir("root", 0700) < 0)
 		return sb_err_set(err, errno, "make the mount point of the root file system");
 	/* "volatile" (Linux 5.10): a sandbox does not outlive a crash of the host; no syncing. */
 	if (mount("overlay", "root", "overlay", MS_NODEV, data) < 0) {
-		sb_err_set(err, errno, "mount the overlay of %zu layers", fs->n_layers);
+		sb_err_set(err, errno, "mount the overlay of %zu layers", m->n_layers);
 		return sb_err_hint(err, "is the store on a file system that overlayfs can use?");
 	}
 	return 0;
@@ -149,13 +179,15 @@ static int put_files(const struct sb_rootfs *fs, int rootfd, struct sb_err *err)
 /**
  * sb_rootfs_enter() - Build the root file system and make it the caller's
  * @fs:		its parts
+ * @m:		what sb_rootfs_open() made of them
  *
  * Needs CAP_SYS_ADMIN and CAP_CHOWN of the host, and a mount namespace of its own, which is left
  * half-built on failure: the caller must exit then. The umask is 022 afterwards.
  *
  * Return: 0, or a negative errno value
  */
-int sb_rootfs_enter(const struct sb_rootfs *fs, struct sb_err *err)
+int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m,
+		    struct sb_err *err)
 {
 	_cleanup_fd_ int rootfd = -1;
 
@@ -166,10 +198,10 @@ int sb_rootfs_enter(const struct sb_rootfs *fs, struct sb_err *err)
 		    0 ||
 	    chdir(fs->scratch) < 0)
 		return sb_err_set(err, errno, "mount on '%s'", fs->scratch);
-	if (bind_layers(fs, err) < 0 || mount_overlay(fs, err) < 0)
+	if (mount_overlay(m, err) < 0)
 		return -err->code;
 	rootfd = sb_open_dir_at(AT_FDCWD, "root", err);
-	if (rootfd < 0 || sb_rootfs_mounts(rootfd, fs->id_base, err) < 0 ||
+	if (rootfd < 0 || sb_rootfs_mount_system(rootfd, fs->id_base, err) < 0 ||
 	    put_files(fs, rootfd, err) < 0)
 		return -err->code;
 	/* Both trees on one mount point, the old one on top: pivot_root(2), "pivot_root(".", ".")".

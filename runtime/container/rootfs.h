@@ -10,12 +10,14 @@
 
 struct sb_err;
 
+#define SB_LAYERS_MAX 256 /* Docker stops at 127; overlayfs at 500 (fs/overlayfs/params.h) */
+
 /**
  * struct sb_rootfs - the parts a root file system is made of; everything is borrowed
  * @layers_fd:	directory that holds the unpacked layers
  * @layers:	their names in it, lowest first, each at most once
- * @n_layers:	how many, at least 1
- * @rw_fd:	directory with "upper" and "work" on a file system that overlayfs can write to
+ * @n_layers:	how many, 1..SB_LAYERS_MAX
+ * @rw_fd:	directory on a file system that overlayfs can write to
  * @scratch:	absolute path of a directory of the host to build in; only a private mount covers it
  * @userns_fd:	user namespace of the container
  * @id_base:	host id of its id 0
@@ -38,8 +40,22 @@ struct sb_rootfs {
 	const char *resolv;
 };
 
-int sb_rootfs_prepare(const struct sb_rootfs *fs, struct sb_err *err);
-int sb_rootfs_enter(const struct sb_rootfs *fs, struct sb_err *err);
-int sb_rootfs_mounts(int rootfd, uid_t id_base, struct sb_err *err);
+/**
+ * struct sb_rootfs_mounts - the parts as detached mounts, to be attached in the container
+ * @layers:	one for each layer, read-only and with the container's id map
+ * @n_layers:	how many
+ * @rw:		the writable directory
+ */
+struct sb_rootfs_mounts {
+	int layers[SB_LAYERS_MAX];
+	size_t n_layers;
+	int rw;
+};
+
+int sb_rootfs_open(const struct sb_rootfs *fs, struct sb_rootfs_mounts *ret, struct sb_err *err);
+void sb_rootfs_close(struct sb_rootfs_mounts *m);
+int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m,
+		    struct sb_err *err);
+int sb_rootfs_mount_system(int rootfd, uid_t id_base, struct sb_err *err);
 
 #endif /* SB_CONTAINER_ROOTFS_H */

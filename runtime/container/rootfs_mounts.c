@@ -210,7 +210,7 @@ static int mask_all(int rootfd, struct covers *c, struct sb_err *err)
 }
 
 /**
- * sb_rootfs_mounts() - Mount /proc, /sys and /dev, and cover what must not be seen
+ * sb_rootfs_mount_system() - Mount /proc, /sys and /dev, and cover what must not be seen
  * @rootfd:	root of the container's file system, mounted in the caller's private namespace
  * @id_base:	host id of the container's id 0
  *
@@ -219,7 +219,7 @@ static int mask_all(int rootfd, struct covers *c, struct sb_err *err)
  *
  * Return: 0, or a negative errno value; the caller must exit then
  */
-int sb_rootfs_mounts(int rootfd, uid_t id_base, struct sb_err *err)
+int sb_rootfs_mount_system(int rootfd, uid_t id_base, struct sb_err *err)
 {
 	_cleanup_fd_ int dev_point = -1, dev = -1, cover_dir = -1;
 	struct covers c = { .dir = -1 };

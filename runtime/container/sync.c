@@ -57,7 +57,7 @@ int sb_sync_result(int fd, struct sb_err *err)
 	if (n == 0)
 		return 0;
 	if (n != (ssize_t)sizeof(msg) || msg.code <= 0)
-		return sb_err_set(err, EPROTO, "child sent %zd bytes that are no error", n);
+		return sb_err_refuse(err, EPROTO, "child sent %zd bytes that are no error", n);
 	*err = msg;
 	return -err->code;
 }

@@ -60,18 +60,18 @@ static int parse_who(const char *s, size_t len, const char *what, const char *sp
 		     struct sb_err *err)
 {
 	if (len == 0)
-		return sb_err_set(err, EINVAL, "user '%s': empty %s", spec, what);
+		return sb_err_refuse(err, EINVAL, "user '%s': empty %s", spec, what);
 	if (len >= sizeof(ret->name))
-		return sb_err_set(err, EINVAL, "user '%.32s…': %s longer than %zu bytes", spec,
-				  what, sizeof(ret->name) - 1);
+		return sb_err_refuse(err, EINVAL, "user '%.32s…': %s longer than %zu bytes", spec,
+				     what, sizeof(ret->name) - 1);
 	memcpy(ret->name, s, len);
 	ret->name[len] = '\0';
 	ret->is_id = strspn(ret->name, "0123456789") == len;
 	if (ret->is_id && !parse_id(ret->name, &ret->id))
-		return sb_err_set(err, EINVAL, "user '%s': %s id beyond %u", spec, what, ID_MAX);
+		return sb_err_refuse(err, EINVAL, "user '%s': %s id beyond %u", spec, what, ID_MAX);
 	if (!ret->is_id && !is_name(ret->name))
-		return sb_err_set(err, EINVAL, "user '%s': neither a %s name nor a number", spec,
-				  what);
+		return sb_err_refuse(err, EINVAL, "user '%s': neither a %s name nor a number", spec,
+				     what);
 	return 0;
 }
 
@@ -191,8 +191,8 @@ static int add_memberships(char *group, const char *name, struct sb_user *user, 
 			continue;
 		/* Left out, a group could grant what its members are denied: refuse instead. */
 		if (user->n_groups == SB_USER_GROUPS_MAX)
-			return sb_err_set(err, EINVAL, "user '%s' is in more than %d groups", name,
-					  SB_USER_GROUPS_MAX);
+			return sb_err_refuse(err, EINVAL, "user '%s' is in more than %d groups",
+					     name, SB_USER_GROUPS_MAX);
 		user->groups[user->n_groups++] = gid;
 	}
 	return 0;

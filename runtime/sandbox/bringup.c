@@ -166,22 +166,28 @@ static void down_cgroup(void *ctx)
 			strerror(-ret));
 }
 
-/* Taken down after the processes: removes the firewall element; the link has died with them. */
+/* Taken down after the processes, with which the link dies. */
 static void down_network(void *ctx)
 {
 	struct sb_sandbox *sb = ctx;
 
-	sb_net_destroy(&sb->plan);
+	if (sb->create)
+		sb_net_dismiss(&sb->plan);
+	else /* garbage collection: whatever may have happened, be sure */
+		sb_net_destroy(&sb->plan);
 }
 
 static int start_init(struct sb_sandbox *sb, const struct sb_rootfs *fs, struct sb_err *err)
 {
 	char path[PATH_MAX];
 	_cleanup_fd_ int program = -1;
+	struct sb_rootfs_mounts mounts;
 	struct sb_launch l = { .rootfs = fs,
+			       .mounts = &mounts,
 			       .cgroup = &sb->cgroup,
 			       .leaf_fd = sb->init_leaf_fd,
 			       .hostname = sb->rec.hostname };
+	int ret;
 
 	if (sb_program_find("sbrun-init", path, sizeof(path), err) < 0)
 		return -err->code;
@@ -189,7 +195,11 @@ static int start_init(struct sb_sandbox *sb, const struct sb_rootfs *fs, struct 
 	if (program < 0)
 		return sb_err_set(err, errno, "open '%s'", path);
 	l.program_fd = program;
-	return sb_launch(&l, &sb->init, err);
+	if (sb_rootfs_open(fs, &mounts, err) < 0)
+		return -err->code;
+	ret = sb_launch(&l, &sb->init, err);
+	sb_rootfs_close(&mounts);
+	return ret;
 }
 
 static void down_processes(void *ctx)
@@ -231,7 +241,7 @@ static int up_processes(void *ctx, struct sb_err *err)
 		 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",
 		 sb->rec.address, sb->rec.hostname);
 	snprintf(resolv, sizeof(resolv), "nameserver %s\noptions timeout:1 attempts:1\n", gateway);
-	if (sb_rootfs_prepare(&fs, err) < 0 || start_init(sb, &fs, err) < 0)
+	if (start_init(sb, &fs, err) < 0)
 		return -err->code;
 	sb->rec.init_pid = sb->init.pid;
 	return 0;

@@ -39,7 +39,7 @@ int sb_client_connect(const struct sb_home *home, const char *id, struct sb_err 
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
-			return sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", id);
+			return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", id);
 		return sb_err_set(err, errno, "connect to the monitor of '%s'", id);
 	}
 	return sb_steal_fd(&fd);
@@ -63,7 +63,7 @@ int sb_client_send(int conn, json_t *message, const int *fds, size_t n_fds, stru
 	if (!text)
 		return sb_err_set(err, ENOMEM, "write a message to the monitor");
 	if (strlen(text) > SB_REQUEST_MAX)
-		return sb_err_set(err, EMSGSIZE, "send %zu bytes to the monitor", strlen(text));
+		return sb_err_refuse(err, EMSGSIZE, "send %zu bytes to the monitor", strlen(text));
 	ret = sb_send_fds(conn, text, strlen(text), fds, n_fds);
 	return ret < 0 ? sb_err_set(err, -ret, "send to the monitor") : 0;
 }
@@ -79,7 +79,7 @@ static int to_error(const json_t *e, struct sb_err *err)
 	(void)sb_json_get_str(e, "hint", &hint, &ignored);
 	(void)sb_json_get_int(e, "errno", &code, &ignored);
 	(void)sb_json_get_int(e, "exitCode", &exit_code, &ignored);
-	sb_err_set(err, (int)code, "%s", message);
+	sb_err_refuse(err, (int)code, "%s", message); /* it has the errno text already */
 	err->exit_code = (int)exit_code;
 	return sb_err_hint(err, "%s", hint);
 }
@@ -107,7 +107,7 @@ int sb_client_recv(int conn, json_t **ret, int *ret_fd, struct sb_err *err)
 	if (size < 0 && errno != ECONNRESET)
 		return sb_err_set(err, errno, "receive from the monitor");
 	if (size <= 0)
-		return sb_err_set(err, EPIPE, "the monitor of the sandbox has ended");
+		return sb_err_refuse(err, EPIPE, "the monitor of the sandbox has ended");
 	buf = malloc((size_t)size);
 	if (!buf)
 		return sb_err_set(err, ENOMEM, "receive %zd bytes", size);

@@ -30,7 +30,7 @@ static int open_root(const struct sb_record *rec, struct sb_err *err)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", rec->init_pid);
 	fd = rec->init_pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	return fd >= 0 ? fd : sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
+	return fd >= 0 ? fd : sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
 }
 
 /**
@@ -49,7 +49,7 @@ int sb_files_absolute(const struct sb_record *rec, const char *path, char *buf, 
 	const char *slash = cwd[0] && cwd[strlen(cwd) - 1] != '/' ? "/" : "";
 
 	if (!path[0])
-		return sb_err_set(err, EINVAL, "the path is empty");
+		return sb_err_refuse(err, EINVAL, "the path is empty");
 	if ((unsigned int)snprintf(buf, size, "%s%s%s", cwd, slash, path) >= size)
 		return sb_err_set(err, ENAMETOOLONG, "path '%.60s…'", path);
 	return 0;

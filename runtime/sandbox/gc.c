@@ -80,7 +80,7 @@ int sb_gc_remove(const struct sb_home *home, const char *id, struct sb_err *err)
 	lock = openat(home->run_fd, path, O_RDWR | O_CLOEXEC);
 	/* Once it is recorded as stopped, its monitor is at most on its way out: wait for that. */
 	if (lock >= 0 && flock(lock, LOCK_EX | (has_ended ? 0 : LOCK_NB)) < 0)
-		return sb_err_set(err, EBUSY, "sandbox '%s' is running", id);
+		return sb_err_refuse(err, EBUSY, "sandbox '%s' is running", id);
 	remove_all(home, id);
 	return 0;
 }

@@ -48,7 +48,7 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 	struct sb_home home = SB_HOME_INIT;
 
 	if (geteuid() != 0) {
-		sb_err_set(err, EPERM, "sandboxes need root");
+		sb_err_refuse(err, EPERM, "sandboxes need root");
 		return sb_err_hint(err, "run sbrun as root, for example with sudo");
 	}
 	home.store_path = store_path;
@@ -144,11 +144,11 @@ static int resolve_prefix(const struct sb_home *home, const char *prefix, char r
 		if (!sb_id_is_valid(e->d_name) || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
 			continue;
 		if (found++)
-			return sb_err_set(err, EINVAL, "'%s' is the beginning of several ids",
-					  prefix);
+			return sb_err_refuse(err, EINVAL, "'%s' is the beginning of several ids",
+					     prefix);
 		memcpy(ret_id, e->d_name, SB_ID_LEN);
 	}
-	return found ? 0 : sb_err_set(err, ENOENT, "no sandbox '%s'", prefix);
+	return found ? 0 : sb_err_refuse(err, ENOENT, "no sandbox '%s'", prefix);
 }
 
 /**
@@ -166,7 +166,7 @@ int sb_home_resolve(const struct sb_home *home, const char *text, char ret_id[SB
 	ssize_t n;
 
 	if (!sb_name_is_valid(text))
-		return sb_err_set(err, EINVAL, "'%s' cannot be an id or a name", text);
+		return sb_err_refuse(err, EINVAL, "'%s' cannot be an id or a name", text);
 	snprintf(path, sizeof(path), "names/%s", text);
 	n = readlinkat(home->run_fd, path, id, sizeof(id) - 1);
 	if (n == SB_ID_LEN - 1) {
@@ -175,7 +175,7 @@ int sb_home_resolve(const struct sb_home *home, const char *text, char ret_id[SB
 		return 0;
 	}
 	if (strspn(text, "0123456789abcdef") != strlen(text) || strlen(text) >= SB_ID_LEN)
-		return sb_err_set(err, ENOENT, "no sandbox '%s'", text);
+		return sb_err_refuse(err, ENOENT, "no sandbox '%s'", text);
 	return resolve_prefix(home, text, ret_id, err);
 }
 
@@ -243,7 +243,7 @@ int sb_home_take_name(const struct sb_home *home, const char *name, const char *
 		return sb_err_set(err, errno, "take the name '%s'", name);
 	if (readlinkat(home->run_fd, path, other, sizeof(other) - 1) < 0)
 		other[0] = '\0';
-	sb_err_set(err, EEXIST, "the name '%s' is in use", name);
+	sb_err_refuse(err, EEXIST, "the name '%s' is in use", name);
 	return sb_err_hint(err, "by sandbox %s; 'sbrun rm -f %s' removes it", other, name);
 }
 
@@ -271,7 +271,7 @@ int sb_home_take_ids(const struct sb_home *home, const char *id, uid_t *ret_base
 		if (errno != EEXIST)
 			return sb_err_set(err, errno, "take a range of user ids");
 	}
-	return sb_err_set(err, EUSERS, "all %u ranges of user ids are in use", IDS_SLOTS);
+	return sb_err_refuse(err, EUSERS, "all %u ranges of user ids are in use", IDS_SLOTS);
 }
 
 /**

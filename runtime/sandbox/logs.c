@@ -50,7 +50,7 @@ int sb_logs_open(const struct sb_home *home, const char *id, int exec, struct sb
 		logs.from[i] = data > 0 ? data : 0; /* ENXIO: empty */
 	}
 	if (logs.fds[0] < 0 && logs.fds[1] < 0) {
-		sb_err_set(err, ENOENT, "session '%s/%d' has no logs", id, exec);
+		sb_err_refuse(err, ENOENT, "session '%s/%d' has no logs", id, exec);
 		return sb_err_hint(err, "only background sessions have");
 	}
 	*ret = logs;

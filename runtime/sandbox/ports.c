@@ -37,7 +37,7 @@ static int open_diag(const struct sb_record *rec, struct sb_err *err)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", rec->init_pid);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
-		return sb_err_set(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
+		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
 	return sb_sock_diag_open(netns, err);
 }
 
@@ -219,8 +219,8 @@ static int explain(const struct watch *w, const struct sb_wait *want, int found,
 	char others[96] = "";
 	size_t n = 0, used = 0;
 
-	sb_err_set(err, ETIMEDOUT, "port %u of '%s' did not become reachable", want->port,
-		   w->rec->id);
+	sb_err_refuse(err, ETIMEDOUT, "port %u of '%s' did not become reachable", want->port,
+		      w->rec->id);
 	err->exit_code = 124;
 	if (found)
 		return sb_err_hint(err, "%s", port->advice);
@@ -245,14 +245,14 @@ static int died(const struct watch *w, const struct sb_wait *want, struct sb_err
 		return -err->code;
 	rec = json_object_get(reply, "exited");
 	if (!rec) {
-		sb_err_set(err, ESRCH, "sandbox '%s' has ended", want->id);
+		sb_err_refuse(err, ESRCH, "sandbox '%s' has ended", want->id);
 	} else {
 		struct sb_err ignored = SB_ERR_INIT;
 
 		(void)sb_json_get_int(rec, "exitCode", &code, &ignored);
 		(void)sb_json_get_str(rec, "reason", &reason, &ignored);
-		sb_err_set(err, ESRCH, "session '%s/%d' has ended (%s, exit code %d)", want->id,
-			   want->exec, reason, (int)code);
+		sb_err_refuse(err, ESRCH, "session '%s/%d' has ended (%s, exit code %d)", want->id,
+			      want->exec, reason, (int)code);
 		sb_err_hint(err, "see 'sbrun logs %s/%d'", want->id, want->exec);
 	}
 	err->exit_code = 1;

@@ -97,7 +97,7 @@ static int copy_str(const json_t *o, const char *key, char *buf, size_t size, st
 	if (sb_json_get_str(o, key, &s, err) < 0)
 		return -err->code;
 	if ((size_t)snprintf(buf, size, "%s", s) >= size)
-		return sb_err_set(err, EPROTO, "'%s' is too long", key);
+		return sb_err_refuse(err, EPROTO, "'%s' is too long", key);
 	return 0;
 }
 
@@ -156,7 +156,7 @@ static int read_status(const json_t *o, struct sb_record *r, struct sb_err *err)
 		r->status = (enum sb_status)i;
 		return 0;
 	}
-	return sb_err_set(err, EPROTO, "status '%s' is unknown", s);
+	return sb_err_refuse(err, EPROTO, "status '%s' is unknown", s);
 }
 
 /**
@@ -177,11 +177,11 @@ int sb_record_load(const struct sb_home *home, const char *id, struct sb_record 
 
 	snprintf(path, sizeof(path), "%s/state.json", id);
 	if (sb_json_load_at(home->run_fd, path, STATE_MAX, &o, err) < 0)
-		return err->code == ENOENT ? sb_err_set(err, ENOENT, "no sandbox '%s'", id)
+		return err->code == ENOENT ? sb_err_refuse(err, ENOENT, "no sandbox '%s'", id)
 					   : -err->code;
 	if (sb_json_get_int(o, "version", &version, err) < 0 || version != SB_RECORD_VERSION)
-		return sb_err_set(err, EPROTO, "sandbox '%s' was made by another version of sbrun",
-				  id);
+		return sb_err_refuse(err, EPROTO,
+				     "sandbox '%s' was made by another version of sbrun", id);
 	if (copy_str(o, "id", r.id, sizeof(r.id), err) < 0 ||
 	    copy_str(o, "name", r.name, sizeof(r.name), err) < 0 ||
 	    copy_str(o, "image", r.image, sizeof(r.image), err) < 0 ||

@@ -32,11 +32,14 @@
 json_t *sb_error_json(const struct sb_err *err)
 {
 	const char *name = strerrorname_np(err->code);
+	struct sb_err plain = *err;
+	char message[SB_ERR_MSG_MAX + 64];
 
-	return json_pack("{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO",
-			 "errno", err->code, "message", err->msg, "hint",
-			 err->hint[0] ? err->hint : NULL, "exitCode",
-			 err->exit_code ? err->exit_code : 125);
+	plain.hint[0] = '\0';
+	return json_pack(
+		"{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO", "errno",
+		err->code, "message", sb_err_text(&plain, message, sizeof(message)), "hint",
+		err->hint[0] ? err->hint : NULL, "exitCode", err->exit_code ? err->exit_code : 125);
 }
 
 static void drop_client(struct sb_monitor *m, int client)
@@ -130,7 +133,7 @@ static int get_session_id(const json_t *req, int *ret, struct sb_err *err)
 	if (sb_json_get_int(req, "exec", &id, err) < 0)
 		return -err->code;
 	if (id < 0 || id > INT32_MAX)
-		return sb_err_set(err, EINVAL, "there is no session %jd", (intmax_t)id);
+		return sb_err_refuse(err, EINVAL, "there is no session %jd", (intmax_t)id);
 	*ret = (int)id;
 	return 0;
 }
@@ -147,7 +150,7 @@ static int op_exec(struct sb_monitor *m, int client, const json_t *req, const in
 		   size_t n_fds, struct sb_err *err)
 {
 	if (m->ending != SB_ENDING_NONE)
-		return sb_err_set(err, ESHUTDOWN, "sandbox '%s' is ending", m->sb->rec.id);
+		return sb_err_refuse(err, ESHUTDOWN, "sandbox '%s' is ending", m->sb->rec.id);
 	return sb_session_start(m, req, fds, n_fds, client, err);
 }
 
@@ -163,7 +166,7 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 	if (get_session_id(req, &id, err) < 0 || sb_json_get_int(req, "signal", &sig, err) < 0)
 		return -err->code;
 	if (sig < 1 || sig > SIGRTMAX)
-		return sb_err_set(err, EINVAL, "there is no signal %jd", (intmax_t)sig);
+		return sb_err_refuse(err, EINVAL, "there is no signal %jd", (intmax_t)sig);
 	if (id == 0 && sig == SIGKILL)
 		sb_monitor_stop(m, 0);
 	for (int i = 0; id == 0 && i < SB_SESSIONS_MAX; i++)
@@ -173,7 +176,8 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 		return reply_ok(m, client);
 	s = sb_session_find(m, id);
 	if (!s)
-		return sb_err_set(err, ESRCH, "session '%s/%d' is not running", m->sb->rec.id, id);
+		return sb_err_refuse(err, ESRCH, "session '%s/%d' is not running", m->sb->rec.id,
+				     id);
 	if (sig == SIGKILL)
 		sb_session_kill(s);
 	else if (sb_pidfd_send_signal(s->proc.pidfd, (int)sig) < 0)
@@ -198,7 +202,7 @@ static int op_wait(struct sb_monitor *m, int client, const json_t *req, const in
 	}
 	snprintf(path, sizeof(path), "execs/%d.json", id);
 	if (sb_json_load_at(m->sb->state_fd, path, SB_REQUEST_MAX, &record, err) < 0)
-		return sb_err_set(err, ENOENT, "no session '%s/%d'", m->sb->rec.id, id);
+		return sb_err_refuse(err, ENOENT, "no session '%s/%d'", m->sb->rec.id, id);
 	reply = json_pack("{s:O}", "exited", record);
 	sb_request_reply(m, client, reply, NULL);
 	return 0;
@@ -216,7 +220,7 @@ static int op_stop(struct sb_monitor *m, int client, const json_t *req, const in
 	    sb_json_get_bool(req, "remove", &remove, err) < 0)
 		return -err->code;
 	if (grace < 0)
-		return sb_err_set(err, EINVAL, "a grace period of %jd ms", (intmax_t)grace);
+		return sb_err_refuse(err, EINVAL, "a grace period of %jd ms", (intmax_t)grace);
 	m->sb->rec.remove = remove;
 	m->clients[client].waits_for = -1;
 	sb_monitor_stop(m, (uint64_t)grace);
@@ -244,7 +248,7 @@ static int dispatch(struct sb_monitor *m, int client, const json_t *req, const i
 	for (size_t i = 0; i < SB_ARRAY_SIZE(operations); i++)
 		if (!strcmp(operations[i].name, op))
 			return operations[i].fn(m, client, req, fds, n_fds, err);
-	return sb_err_set(err, EINVAL, "unknown operation '%s'", op);
+	return sb_err_refuse(err, EINVAL, "unknown operation '%s'", op);
 }
 
 /**

@@ -95,9 +95,9 @@ static int read_order(const json_t *req, const struct sb_record *rec, struct ord
 	    sb_json_get_strv(req, "args", &o->argv, err) < 0 || read_env(req, rec, o, err) < 0)
 		return -err->code;
 	if (o->argv.n == 0 || !o->argv.v[0][0])
-		return sb_err_set(err, EINVAL, "no command to run");
+		return sb_err_refuse(err, EINVAL, "no command to run");
 	if (o->timeout_ms < 0)
-		return sb_err_set(err, EINVAL, "a timeout of %jd ms", (intmax_t)o->timeout_ms);
+		return sb_err_refuse(err, EINVAL, "a timeout of %jd ms", (intmax_t)o->timeout_ms);
 	o->size.ws_row = (unsigned short)rows;
 	o->size.ws_col = (unsigned short)columns;
 	/* Relative to the sandbox's own working directory, as for files. */
@@ -154,7 +154,8 @@ static int open_streams(struct sb_monitor *m, struct sb_session *s, const struct
 	}
 	if (!o->background) {
 		if (n_fds != 3)
-			return sb_err_set(err, EINVAL, "a foreground session needs 3 descriptors");
+			return sb_err_refuse(err, EINVAL,
+					     "a foreground session needs 3 descriptors");
 		memcpy(stdio, fds, 3 * sizeof(int));
 		return 0;
 	}

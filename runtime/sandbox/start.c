@@ -103,7 +103,7 @@ int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
 	pid_t pid;
 
 	if (image->layers.n == 0)
-		return sb_err_set(err, EINVAL, "image '%s' has no layers", image->digest);
+		return sb_err_refuse(err, EINVAL, "image '%s' has no layers", image->digest);
 	if (draw_id(id, err) < 0 || sb_sandbox_init(&sb, home, id, err) < 0)
 		return -err->code;
 	sb.image = image;
