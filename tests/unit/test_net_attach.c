@@ -81,6 +81,30 @@ static void the_first_connection_from_the_host_succeeds_at_once(void **state)
 	}
 }
 
+static void on_a_fresh_host_the_first_connection_succeeds_too(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct sb_net_plan plan;
+			int ns;
+
+			(void)bed_host(NULL);
+			ns = bed_netns();
+			sb_net_plan(&bed_prefix, 1, &plan);
+			bed_create(&plan, ns);
+			(void)bed_bind(ns, SOCK_STREAM, &plan.addr, PORT);
+			_exit(bed_connect(-1, SOCK_STREAM, &plan.addr, PORT, SOON_MS));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void a_server_on_the_unspecified_address_is_reached(void **state)
 {
 	struct fixture *f = *state;
@@ -521,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_connection_from_the_host_succeeds_at_once),
+		cmocka_unit_test(on_a_fresh_host_the_first_connection_succeeds_too),
 		WITH_TWO(a_server_on_the_unspecified_address_is_reached),
 		WITH_TWO(a_closed_port_is_refused_at_once),
 		WITH_TWO(the_host_speaks_from_the_gateway_address),

@@ -162,6 +162,22 @@ static void create_installs_the_firewall_when_it_is_missing(void **state)
 	sb_net_destroy(&plan);
 }
 
+static void create_replaces_another_policy(void **state)
+{
+	struct sb_net_plan plan;
+	int ns = bed_netns();
+
+	(void)state;
+	up();
+	assert_int_equal(nft("flush chain inet sbrun source; flush set inet sbrun installed"), 0);
+	sb_net_plan(&bed_prefix, 5, &plan);
+	bed_create(&plan, ns);
+	assert_int_equal(system("/usr/sbin/nft list chain inet sbrun source | grep -q 'fib saddr'"),
+			 0);
+	close(ns);
+	sb_net_destroy(&plan);
+}
+
 static void admitted_addresses_are_listed_until_dismissed(void **state)
 {
 	struct sb_err err = SB_ERR_INIT;
@@ -303,6 +319,7 @@ int main(void)
 		THEN_DOWN(another_policy_is_replaced_and_no_address_lost),
 		THEN_DOWN(rules_are_not_doubled_by_a_second_install),
 		THEN_DOWN(create_installs_the_firewall_when_it_is_missing),
+		THEN_DOWN(create_replaces_another_policy),
 		THEN_DOWN(admitted_addresses_are_listed_until_dismissed),
 		THEN_DOWN(thousands_of_addresses_are_listed_completely),
 		THEN_DOWN(the_walk_ends_when_the_visitor_says_so),
