@@ -16,7 +16,12 @@ struct sb_err;
 
 /**
  * struct sb_pax - what extended headers say about the next entry
- * @has_path:	@path is set, likewise the others
+ * @has_path:	@path is set
+ * @has_link:	@link is set
+ * @has_size:	@size is set
+ * @has_uid:	@uid is set
+ * @has_gid:	@gid is set
+ * @has_mtime:	@mtime is set
  * @path:	replaces the name of the header
  * @link:	replaces its link name
  * @size:	replaces its size, bytes
@@ -27,7 +32,12 @@ struct sb_err;
  * @xattrs_len:	bytes used of it
  */
 struct sb_pax {
-	bool has_path, has_link, has_size, has_uid, has_gid, has_mtime;
+	bool has_path;
+	bool has_link;
+	bool has_size;
+	bool has_uid;
+	bool has_gid;
+	bool has_mtime;
 	char path[SB_LAYER_PATH_SIZE];
 	char link[SB_LAYER_PATH_SIZE];
 	uint64_t size;

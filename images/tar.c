@@ -12,36 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/header.h"
 #include "images/pax.h"
 #include "images/source.h"
 #include "runtime/base/err.h"
 
-#define BLOCK     512
 #define MAJOR_MAX 0xfff   /* Linux keeps 12 bits of a device's major number… */
 #define MINOR_MAX 0xfffff /* …and 20 of its minor */
 #define ID_MAX    UINT64_C(0xfffffffe)
-
-/* A header block, POSIX "ustar Header Block". */
-struct header {
-	char name[100];
-	char mode[8];
-	char uid[8];
-	char gid[8];
-	char size[12];
-	char mtime[12];
-	char checksum[8];
-	char type;
-	char link[100];
-	char magic[6];
-	char version[2];
-	char user[32];
-	char group[32];
-	char dev_major[8];
-	char dev_minor[8];
-	char prefix[155];
-	char pad[12];
-};
-_Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
 /**
  * struct sb_tar - a tar stream being read
@@ -71,7 +49,7 @@ struct sb_tar {
 	uint64_t pad_left;
 	bool ended;
 	bool extended;
-	struct header header;
+	struct sb_header header;
 	struct sb_tar_entry entry;
 	struct sb_pax pax;
 	struct sb_pax global;
@@ -183,75 +161,6 @@ static int skip(struct sb_tar *tar, uint64_t len, struct sb_err *err)
 	return 0;
 }
 
-/* An octal or base-256 number of a header; an empty field is 0. */
-static int field(const char *s, size_t len, uint64_t max, uint64_t *ret, const char *what,
-		 struct sb_err *err)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	const unsigned char *end = p + len;
-	uint64_t n = 0;
-
-	if (*p & 0x80) {
-		/* GNU: big-endian, the first byte holds the mark and, if 0xff, the sign. */
-		bool ok = *p == 0x80;
-
-		for (p++; p < end; p++) {
-			ok = ok && n <= UINT64_MAX >> 8;
-			n = n << 8 | *p;
-		}
-		if (!ok || n > max)
-			return sb_err_set(err, EPROTO, "%s is out of range", what);
-		*ret = n;
-		return 0;
-	}
-	while (p < end && *p == ' ')
-		p++;
-	for (; p < end && *p >= '0' && *p <= '7'; p++) {
-		if (n > UINT64_MAX >> 3)
-			return sb_err_set(err, EPROTO, "%s is out of range", what);
-		n = n << 3 | (uint64_t)(*p - '0');
-	}
-	while (p < end && (*p == ' ' || *p == '\0'))
-		p++;
-	if (p < end)
-		return sb_err_set(err, EPROTO, "%s is not a number", what);
-	if (n > max)
-		return sb_err_set(err, EPROTO, "%s is out of range", what);
-	*ret = n;
-	return 0;
-}
-
-#define FIELD(h, name, max, ret, what, err) \
-	field((h)->name, sizeof((h)->name), (max), (ret), (what), (err))
-
-/* The sum of all bytes with the field itself as blanks; old programs added signed bytes. */
-static int check_sum(const struct header *h, struct sb_err *err)
-{
-	const unsigned char *p = (const unsigned char *)h;
-	const size_t from = offsetof(struct header, checksum);
-	uint64_t want, sum = 0;
-	int64_t signed_sum = 0;
-
-	if (FIELD(h, checksum, UINT32_MAX, &want, "the checksum of a tar header", err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < BLOCK; i++) {
-		unsigned char c = i >= from && i < from + sizeof(h->checksum) ? ' ' : p[i];
-
-		sum += c;
-		signed_sum += (signed char)c;
-	}
-	if (sum != want && signed_sum != (int64_t)want)
-		return sb_err_set(err, EPROTO, "not a tar, or a broken one: wrong header checksum");
-	return 0;
-}
-
-static bool is_zero_block(const struct header *h)
-{
-	static const char zero[BLOCK];
-
-	return !memcmp(h, zero, BLOCK);
-}
-
 /* Step to the next header. Return: 1, 0 at the end of the archive, or < 0. */
 static int next_header(struct sb_tar *tar, struct sb_err *err)
 {
@@ -263,11 +172,11 @@ static int next_header(struct sb_tar *tar, struct sb_err *err)
 	if (skip(tar, tar->pad_left, err) < 0)
 		return -err->code;
 	tar->pad_left = 0;
-	r = take(tar, &tar->header, BLOCK, err);
-	if (r > 0 && is_zero_block(&tar->header)) {
+	r = take(tar, &tar->header, SB_HEADER_BYTES, err);
+	if (r > 0 && sb_header_is_zero(&tar->header)) {
 		/* Two zero blocks end an archive; some writers end it with one or none. */
-		r = take(tar, &tar->header, BLOCK, err);
-		if (r > 0 && !is_zero_block(&tar->header))
+		r = take(tar, &tar->header, SB_HEADER_BYTES, err);
+		if (r > 0 && !sb_header_is_zero(&tar->header))
 			return sb_err_set(err, EPROTO, "the tar has a zero block in its midst");
 		r = r > 0 ? 0 : r;
 	}
@@ -280,26 +189,27 @@ static int next_header(struct sb_tar *tar, struct sb_err *err)
 	if (++tar->entries > tar->limits->entries)
 		return sb_err_set(err, EPROTO, "the tar has more than %llu entries",
 				  (unsigned long long)tar->limits->entries);
-	return check_sum(&tar->header, err) < 0 ? -err->code : 1;
+	return sb_header_check(&tar->header, err) < 0 ? -err->code : 1;
 }
 
 /* Say how much content follows the current header. */
 static void begin_body(struct sb_tar *tar, uint64_t size)
 {
 	tar->body_left = size;
-	tar->pad_left = -size & (BLOCK - 1);
+	tar->pad_left = -size & (SB_HEADER_BYTES - 1);
 }
 
 /* Use an extended header (types x, g, L, K). */
 static int take_extension(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	struct sb_pax *pax = &tar->pax;
 	char *body;
 	uint64_t size;
 	int r;
 
-	if (FIELD(h, size, UINT64_MAX >> 1, &size, "the size of an extended header", err) < 0)
+	if (SB_HEADER_FIELD(h, size, UINT64_MAX >> 1, &size, "the size of an extended header",
+			    err) < 0)
 		return -err->code;
 	if (size > tar->limits->pax_bytes)
 		return sb_err_set(err, EPROTO, "an extended header is longer than %zu bytes",
@@ -308,7 +218,7 @@ static int take_extension(struct sb_tar *tar, struct sb_err *err)
 	if (!body)
 		return sb_err_set(err, ENOMEM, "read an extended header");
 	begin_body(tar, 0);
-	tar->pad_left = -size & (BLOCK - 1);
+	tar->pad_left = -size & (SB_HEADER_BYTES - 1);
 	r = take(tar, body, size, err);
 	if (r == 0 && size > 0)
 		r = truncated(err);
@@ -329,35 +239,10 @@ static int take_extension(struct sb_tar *tar, struct sb_err *err)
 	return r;
 }
 
-/* What a type flag means; -1 if we don't know it. */
-static int type_of(char flag)
-{
-	switch (flag) {
-	case '0':
-	case '\0':
-	case '7': /* contiguous: a hint that systems treat as a plain file */
-		return SB_TAR_FILE;
-	case '1':
-		return SB_TAR_HARDLINK;
-	case '2':
-		return SB_TAR_SYMLINK;
-	case '3':
-		return SB_TAR_CHAR;
-	case '4':
-		return SB_TAR_BLOCK;
-	case '5':
-		return SB_TAR_DIR;
-	case '6':
-		return SB_TAR_FIFO;
-	default:
-		return -1;
-	}
-}
-
 /* The name of an entry as it stands, not cleaned; @buf has room for prefix, slash and name. */
 static const char *raw_name(const struct sb_tar *tar, char *buf)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	size_t n = 0;
 
 	if (tar->pax.has_path)
@@ -376,13 +261,13 @@ static const char *raw_name(const struct sb_tar *tar, char *buf)
 /* Names and type of the current entry. */
 static int set_names(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	struct sb_tar_entry *e = &tar->entry;
 	char name[sizeof(h->prefix) + 1 + sizeof(h->name) + 1];
 	char link[sizeof(h->link) + 1] = "";
 	const char *raw = raw_name(tar, name);
 	const char *target = tar->pax.has_link ? tar->pax.link : link;
-	int type = type_of(h->type);
+	int type = sb_header_type(h->type);
 
 	if (type < 0 && h->type == 'S')
 		return sb_err_set(err, EPROTO, "sparse files are not supported");
@@ -411,13 +296,15 @@ static int set_names(struct sb_tar *tar, struct sb_err *err)
 
 static int set_owner(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	const struct sb_pax *x = &tar->pax, *g = &tar->global;
 	uint64_t uid = x->has_uid ? x->uid : g->uid, gid = x->has_gid ? x->gid : g->gid;
 
-	if (!x->has_uid && !g->has_uid && FIELD(h, uid, ID_MAX, &uid, "the owner", err) < 0)
+	if (!x->has_uid && !g->has_uid &&
+	    SB_HEADER_FIELD(h, uid, ID_MAX, &uid, "the owner", err) < 0)
 		return -err->code;
-	if (!x->has_gid && !g->has_gid && FIELD(h, gid, ID_MAX, &gid, "the group", err) < 0)
+	if (!x->has_gid && !g->has_gid &&
+	    SB_HEADER_FIELD(h, gid, ID_MAX, &gid, "the group", err) < 0)
 		return -err->code;
 	tar->entry.uid = (uid_t)uid;
 	tar->entry.gid = (gid_t)gid;
@@ -426,7 +313,7 @@ static int set_owner(struct sb_tar *tar, struct sb_err *err)
 
 static int set_time(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	uint64_t seconds = 0;
 
 	if (tar->pax.has_mtime || tar->global.has_mtime) {
@@ -435,7 +322,7 @@ static int set_time(struct sb_tar *tar, struct sb_err *err)
 	}
 	/* Base-256 with a sign: before 1970, which nothing in an image is. */
 	if ((unsigned char)h->mtime[0] != 0xff &&
-	    FIELD(h, mtime, INT64_MAX, &seconds, "the time", err) < 0)
+	    SB_HEADER_FIELD(h, mtime, INT64_MAX, &seconds, "the time", err) < 0)
 		return -err->code;
 	tar->entry.mtime = (struct timespec){ .tv_sec = (time_t)seconds };
 	return 0;
@@ -443,12 +330,12 @@ static int set_time(struct sb_tar *tar, struct sb_err *err)
 
 static int set_device(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	uint64_t dev_major = 0, dev_minor = 0;
 
 	if ((tar->entry.type == SB_TAR_CHAR || tar->entry.type == SB_TAR_BLOCK) &&
-	    (FIELD(h, dev_major, MAJOR_MAX, &dev_major, "the device number", err) < 0 ||
-	     FIELD(h, dev_minor, MINOR_MAX, &dev_minor, "the device number", err) < 0))
+	    (SB_HEADER_FIELD(h, dev_major, MAJOR_MAX, &dev_major, "the device number", err) < 0 ||
+	     SB_HEADER_FIELD(h, dev_minor, MINOR_MAX, &dev_minor, "the device number", err) < 0))
 		return -err->code;
 	tar->entry.dev_major = (uint32_t)dev_major;
 	tar->entry.dev_minor = (uint32_t)dev_minor;
@@ -458,14 +345,14 @@ static int set_device(struct sb_tar *tar, struct sb_err *err)
 /* Mode, owner, size, time and device of the current entry. */
 static int set_numbers(struct sb_tar *tar, struct sb_err *err)
 {
-	const struct header *h = &tar->header;
+	const struct sb_header *h = &tar->header;
 	struct sb_tar_entry *e = &tar->entry;
 	uint64_t mode, size = tar->pax.size;
 
-	if (FIELD(h, mode, UINT32_MAX, &mode, "the mode", err) < 0 || set_owner(tar, err) < 0 ||
-	    set_time(tar, err) < 0 || set_device(tar, err) < 0)
+	if (SB_HEADER_FIELD(h, mode, UINT32_MAX, &mode, "the mode", err) < 0 ||
+	    set_owner(tar, err) < 0 || set_time(tar, err) < 0 || set_device(tar, err) < 0)
 		return -err->code;
-	if (!tar->pax.has_size && FIELD(h, size, INT64_MAX, &size, "the size", err) < 0)
+	if (!tar->pax.has_size && SB_HEADER_FIELD(h, size, INT64_MAX, &size, "the size", err) < 0)
 		return -err->code;
 	e->mode = (mode_t)(mode & 07777);
 	/* Other types have no content whatever the field says, as all readers agree. */
