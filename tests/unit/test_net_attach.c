@@ -4,8 +4,6 @@
 
 #include "tests/unit/net_bed.h"
 
-#include <sys/wait.h>
-
 #include <netinet/tcp.h>
 
 #include "runtime/base/fd.h"
@@ -178,10 +176,11 @@ static void a_forwarding_host_does_not_connect_sandboxes_either(void **state)
 /* Make B a neighbour like any other: an interface that is not in the sandboxes' group. */
 static void make_b_an_ordinary_host(struct fixture *f)
 {
-	char line[96];
+	const char *const argv[] = { "/sbin/ip",   "link",  "set",     "dev",
+				     f->b.host_if, "group", "default", NULL };
+	char out[256];
 
-	snprintf(line, sizeof(line), "/sbin/ip link set dev %s group default", f->b.host_if);
-	assert_int_equal(system(line), 0);
+	assert_int_equal(bed_run(out, sizeof(out), argv), 0);
 }
 
 static void a_forwarding_host_lets_nobody_else_call_a_sandbox(void **state)
