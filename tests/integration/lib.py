@@ -4,7 +4,6 @@
 Nothing here sleeps where there is an event to wait for; eventually() is for the few things of the kernel
 that have none (a network namespace is taken down some time after its last process).
 """
-import ctypes
 import json
 import os
 import select
@@ -184,10 +183,14 @@ def nft_elements():
             for element in entry[kind].get("elem", [])}
 
 
+def cgroup_roots():
+    """Return the cgroups in which sbrun keeps those of its sandboxes, in every hierarchy."""
+    return set(Path("/sys/fs/cgroup").glob("**/sbrun")) | set(Path("/sys/fs/cgroup").glob("**/sbrun-*"))
+
+
 def cgroups():
-    """Return the cgroups below any cgroup named sbrun, in every hierarchy."""
-    return {str(path) for top in Path("/sys/fs/cgroup").glob("**/sbrun") for path in top.glob("**/")
-            if path != top}
+    """Return the cgroups of sandboxes."""
+    return {str(path) for top in cgroup_roots() for path in top.glob("**/") if path != top}
 
 
 def mounts():
@@ -240,12 +243,6 @@ def assert_no_leaks(before, sbrun=None, timeout=5):
 
 
 # ---- processes of the host ----------------------------------------------------------------------------------
-
-def become_subreaper():
-    """Make orphans of our commands our children, so that a test can wait for them. prctl(2)."""
-    pr_set_child_subreaper = 36
-    assert ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0
-
 
 def kill(pid):
     """Kill process @pid with SIGKILL and wait until it has ended."""
