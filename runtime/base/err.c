@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct sb_err *err, int code, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+fill(struct sb_err *err, int code, const char *fmt, va_list ap)
 {
 	int saved = errno;
 

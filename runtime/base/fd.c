@@ -164,6 +164,16 @@ int sb_put_at(int dirfd, const char *name, const char *value, struct sb_err *err
 	return 0;
 }
 
+/* Let @tmp take the place of @name in the same directory. */
+static int put_in_place(int dirfd, const char *tmp, const char *name)
+{
+	if (renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE) == 0)
+		return unlinkat(dirfd, tmp, 0);
+	if (errno != ENOENT && errno != EINVAL) /* no old file; a file system that can't exchange */
+		return -1;
+	return renameat(dirfd, tmp, dirfd, name);
+}
+
 /**
  * sb_replace_at() - Write a file so that readers see the old content or the new, never a part
  * @dirfd:	directory
@@ -172,7 +182,10 @@ int sb_put_at(int dirfd, const char *name, const char *value, struct sb_err *err
  * @data:	content
  * @len:	its length
  *
- * Writes ".<name>.<pid>" and renames it; nothing is left behind on failure, the old file is kept.
+ * Writes ".<name>.<pid>" and exchanges it with the old file, which is removed then. A plain
+ * rename(2) over a file makes ext4 write the data out first (auto_da_alloc, ext4(5)): milliseconds
+ * for a state that a crash of the host makes worthless anyway. Nothing is left behind on failure,
+ * the old file is kept.
  *
  * Return: 0, or a negative errno value
  */
@@ -190,7 +203,7 @@ int sb_replace_at(int dirfd, const char *name, mode_t mode, const void *data, si
 	ret = sb_write_all(fd, data, len);
 	if (ret < 0)
 		sb_err_set(err, -ret, "write '%s'", name);
-	else if (renameat(dirfd, tmp, dirfd, name) < 0)
+	else if (put_in_place(dirfd, tmp, name) < 0)
 		ret = sb_err_set(err, errno, "rename to '%s'", name);
 	if (ret < 0)
 		(void)unlinkat(dirfd, tmp, 0);

@@ -61,19 +61,32 @@ static int set_limits(const struct sb_cgroup_limits *limits, const struct sb_cgr
 			  (uint64_t)limits->cpu_milli * CPU_PERIOD_US / 1000, err);
 }
 
+/* The first container of a boot: is the hierarchy there at all? */
+static int make_parent(const char *controller, const char *parent, struct sb_err *err)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", controller);
+	if (access(path, F_OK) < 0) {
+		sb_err_refuse(err, errno, "no cgroup v1 hierarchy at %s", path);
+		return sb_err_hint(err, "sbrun needs memory, pids and cpu");
+	}
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", controller, parent);
+	fd = sb_ensure_dir_at(AT_FDCWD, path, 0755, err);
+	return fd < 0 ? -err->code : 0;
+}
+
 static int up(const char *parent, const char *name, const struct sb_cgroup_limits *limits,
 	      struct sb_cgroup *cg, struct sb_err *err)
 {
 	for (int i = 0; i < SB_CGROUP_CONTROLLERS; i++) {
 		char path[PATH_MAX];
 
-		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", controllers[i]);
-		if (access(path, F_OK) < 0) {
-			sb_err_set(err, errno, "no cgroup v1 hierarchy at %s", path);
-			return sb_err_hint(err, "sbrun needs memory, pids and cpu");
-		}
 		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s/%s", controllers[i], parent,
 			 name);
+		if (mkdir(path, 0755) < 0 && make_parent(controllers[i], parent, err) < 0)
+			return -err->code;
 		cg->limit_fds[i] = sb_ensure_dir_at(AT_FDCWD, path, 0755, err);
 		if (cg->limit_fds[i] < 0)
 			return -err->code;

@@ -37,6 +37,7 @@ static int map_and_open(pid_t pid, uid_t base, struct sb_err *err)
 /**
  * sb_idmap_create() - Make a user namespace that maps ids 0..65535 to a range of the host
  * @base:	first id of the range
+ * @ret_helper:	child that the caller is to reap with waitpid(2) when it likes: it ends at once
  *
  * A user namespace is born only with a process in it; ours has a short-lived one that waits for the
  * end of a pipe. Needs CAP_SETUID and CAP_SETGID (user_namespaces(7), "Defining user and group ID
@@ -44,7 +45,7 @@ static int map_and_open(pid_t pid, uid_t base, struct sb_err *err)
  *
  * Return: a descriptor that keeps the namespace alive, or a negative errno value
  */
-int sb_idmap_create(uid_t base, struct sb_err *err)
+int sb_idmap_create(uid_t base, pid_t *ret_helper, struct sb_err *err)
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	_cleanup_fd_ int keep_r = -1, keep_w = -1;
@@ -69,6 +70,10 @@ int sb_idmap_create(uid_t base, struct sb_err *err)
 		return sb_err_hint(err, "is /proc/sys/user/max_user_namespaces 0?");
 	}
 	fd = map_and_open(pid, base, err);
+	if (fd >= 0) {
+		*ret_helper = pid;
+		return fd;
+	}
 	sb_close_fd(&keep_w);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

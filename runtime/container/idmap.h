@@ -11,6 +11,6 @@ struct sb_err;
 
 #define SB_IDMAP_SIZE 65536 /* ids of one container: what Linux distributions give one user */
 
-int sb_idmap_create(uid_t base, struct sb_err *err);
+int sb_idmap_create(uid_t base, pid_t *ret_helper, struct sb_err *err);
 
 #endif /* SB_CONTAINER_IDMAP_H */

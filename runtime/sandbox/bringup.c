@@ -124,13 +124,21 @@ static void down_data(void *ctx)
 
 /* ---- running: ids, groups, processes, network, control socket ------------------------------- */
 
+/* Wait for a child that ends by itself; 0 = there is none. */
+static void reap(pid_t *pid)
+{
+	while (*pid > 0 && waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*pid = 0;
+}
+
 static int up_ids(void *ctx, struct sb_err *err)
 {
 	struct sb_sandbox *sb = ctx;
 
 	if (sb_home_take_ids(sb->home, sb->rec.id, &sb->rec.id_base, err) < 0)
 		return -err->code;
-	sb->userns_fd = sb_idmap_create(sb->rec.id_base, err);
+	sb->userns_fd = sb_idmap_create(sb->rec.id_base, &sb->helper, err);
 	return sb->userns_fd < 0 ? -err->code : 0;
 }
 
@@ -138,6 +146,7 @@ static void down_ids(void *ctx)
 {
 	struct sb_sandbox *sb = ctx;
 
+	reap(&sb->helper);
 	sb_close_fd(&sb->userns_fd);
 	sb_home_release(sb->home, "ids", sb->rec.id);
 }
@@ -210,8 +219,7 @@ static void down_processes(void *ctx)
 	if (sb->init.pidfd < 0)
 		return;
 	(void)sb_pidfd_send_signal(sb->init.pidfd, SIGKILL);
-	while (waitpid(sb->init.pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	reap(&sb->init.pid);
 	sb_process_close(&sb->init);
 }
 
@@ -270,6 +278,7 @@ static int up_ready(void *ctx, struct sb_err *err)
 	if (sb_sync_result(sb->init.sync_fd, err) < 0)
 		return -err->code;
 	sb_close_fd(&sb->init.sync_fd);
+	reap(&sb->helper);
 	/* From here on our children are born inside: see container/exec.c. */
 	if (setns(sb->init.pidfd, CLONE_NEWPID) < 0)
 		return sb_err_set(err, errno, "enter the pid namespace");

@@ -59,6 +59,7 @@ struct sb_create {
  * @cgroup:	its groups
  * @init_leaf_fd: leaf of process 1
  * @userns_fd:	its user namespace
+ * @helper:	short-lived child that made it, to be reaped; 0 for none
  * @init:	process 1
  * @pts_fd:	its devpts instance
  * @listen_fd:	control socket
@@ -76,6 +77,7 @@ struct sb_sandbox {
 	struct sb_cgroup cgroup;
 	int init_leaf_fd;
 	int userns_fd;
+	pid_t helper;
 	struct sb_process init;
 	int pts_fd;
 	int listen_fd;

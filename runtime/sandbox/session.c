@@ -11,6 +11,8 @@
  * session never waits for anybody. Processes that a session leaves behind stay in its leaf until
  * the sandbox ends.
  */
+#include "runtime/sandbox/session.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -107,6 +109,22 @@ static int read_order(const json_t *req, const struct sb_record *rec, struct ord
 				       : sb_err_set(err, ENAMETOOLONG, "change to '%.60s…'", cwd);
 }
 
+/**
+ * struct streams - what a program gets as standard input, output and error
+ * @stdio:	the three descriptors
+ * @ours:	those of them that are the monitor's to close after the start; else -1
+ */
+struct streams {
+	int stdio[3];
+	int ours[3];
+};
+
+static void streams_done(struct streams *st)
+{
+	for (int i = 0; i < 3; i++)
+		sb_close_fd(&st->ours[i]);
+}
+
 /* ---- streams -----------------------------------------------------------------------------------
  */
 
@@ -141,38 +159,43 @@ static int open_terminal(struct sb_monitor *m, struct sb_session *s, const struc
 	return *ret_slave >= 0 ? 0 : sb_err_set(err, errno, "open the terminal");
 }
 
-/* Fill @stdio with descriptors for the program; those that are ours to close go to @close_after. */
-static int open_streams(struct sb_monitor *m, struct sb_session *s, const struct order *o,
-			const int *fds, size_t n_fds, int stdio[3], int close_after[3],
-			struct sb_err *err)
+static int open_background(struct sb_monitor *m, struct sb_session *s, struct streams *st,
+			   struct sb_err *err)
 {
-	if (o->tty) {
-		if (open_terminal(m, s, &o->size, &close_after[0], err) < 0)
-			return -err->code;
-		stdio[0] = stdio[1] = stdio[2] = close_after[0];
-		return o->background ? open_log(m, s, 0, s->master_fd, err) : 0;
-	}
-	if (!o->background) {
-		if (n_fds != 3)
-			return sb_err_refuse(err, EINVAL,
-					     "a foreground session needs 3 descriptors");
-		memcpy(stdio, fds, 3 * sizeof(int));
-		return 0;
-	}
-	close_after[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	st->ours[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (st->ours[0] < 0)
+		return sb_err_set(err, errno, "open '/dev/null'");
 	for (int i = 0; i < 2; i++) {
 		int p[2];
 
 		if (pipe2(p, O_CLOEXEC) < 0)
 			return sb_err_set(err, errno, "make a pipe");
-		close_after[i + 1] = p[1];
+		st->ours[i + 1] = p[1];
 		(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
 		if (open_log(m, s, i, p[0], err) < 0) {
 			(void)close(p[0]);
 			return -err->code;
 		}
 	}
-	memcpy(stdio, close_after, 3 * sizeof(int));
+	memcpy(st->stdio, st->ours, sizeof(st->stdio));
+	return 0;
+}
+
+/* Get descriptors for the program: a terminal, pipes to the logs, or the client's own (@fds). */
+static int open_streams(struct sb_monitor *m, struct sb_session *s, const struct order *o,
+			const int *fds, struct streams *st, struct sb_err *err)
+{
+	if (o->tty) {
+		if (open_terminal(m, s, &o->size, &st->ours[0], err) < 0)
+			return -err->code;
+		st->stdio[0] = st->stdio[1] = st->stdio[2] = st->ours[0];
+		return o->background ? open_log(m, s, 0, s->master_fd, err) : 0;
+	}
+	if (o->background)
+		return open_background(m, s, st, err);
+	if (!fds)
+		return sb_err_refuse(err, EINVAL, "a foreground session needs 3 descriptors");
+	memcpy(st->stdio, fds, sizeof(st->stdio));
 	return 0;
 }
 
@@ -297,8 +320,9 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 {
 	_cleanup_(order_done) struct order o = { .background = 0 };
 	struct sb_session *s;
-	int stdio[3], close_after[3] = { -1, -1, -1 }, ret = -1;
+	_cleanup_(streams_done) struct streams st = { .ours = { -1, -1, -1 } };
 	char leaf[32];
+	int ret = -1;
 
 	if (read_order(request, &m->sb->rec, &o, err) < 0)
 		return -err->code;
@@ -308,17 +332,13 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 	s->client = client;
 	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
 	s->leaf_fd = sb_cgroup_leaf_create(&m->sb->cgroup, leaf, err);
-	if (s->leaf_fd >= 0 && open_streams(m, s, &o, fds, n_fds, stdio, close_after, err) == 0)
-		ret = spawn(m, s, &o, stdio, err);
-	for (int i = 0; i < 3; i++)
-		sb_close_fd(&close_after[i]);
+	if (s->leaf_fd >= 0 && open_streams(m, s, &o, n_fds == 3 ? fds : NULL, &st, err) == 0)
+		ret = spawn(m, s, &o, st.stdio, err);
 	if (ret < 0) {
 		release(s);
 		(void)sb_cgroup_leaf_remove(&m->sb->cgroup, leaf);
 		return -err->code;
 	}
-	if (m->sb->create->is_run && s->id == 1)
-		m->sb->rec.main_exec = s->id;
 	return 0;
 }
 
@@ -401,12 +421,6 @@ void sb_session_on_sync(struct sb_monitor *m, struct sb_session *s)
 	}
 	sb_close_fd(&s->proc.sync_fd);
 	save(m, s);
-	if (m->sb->rec.main_exec == s->id) {
-		struct sb_err err = SB_ERR_INIT;
-
-		if (sb_record_save(m->sb->state_fd, &m->sb->rec, &err) < 0)
-			sb_warn("record the main session: %s", err.msg);
-	}
 	if (s->client < 0)
 		return;
 	reply = json_pack("{s:O}", "started", s->info);

@@ -72,6 +72,7 @@ static int fill_record(struct sb_record *rec, const struct sb_create *c,
 	snprintf(rec->image_digest, sizeof(rec->image_digest), "%s", image->digest);
 	rec->created_ms = sb_wall_ms();
 	rec->remove = c->remove;
+	rec->main_exec = c->is_run ? 1 : 0; /* sessions are counted from 1 */
 	rec->limits = c->limits;
 	rec->cwd = working_dir(c, image);
 	rec->user = strdup(c->user ? c->user : image->user ? image->user : "");
