@@ -303,15 +303,20 @@ int sb_net_host_up(const struct in6_addr *prefix, struct sb_err *err)
  * sb_net_host_down() - Undo sb_net_host_up()
  * @prefix:	/48 of the host
  *
- * Idempotent. Living sandboxes lose their protection with the firewall: remove them first. Failures
- * are logged at debug level only.
+ * Idempotent. The firewall stays while any address is admitted, of whatever prefix. Failures are
+ * logged at debug level only.
  */
 void sb_net_host_down(const struct in6_addr *prefix)
 {
 	_cleanup_nl_ struct sb_nl firewall = SB_NL_INIT;
+	_cleanup_free_ struct in6_addr *others = NULL;
 	struct sb_err err = SB_ERR_INIT;
+	size_t n = 0;
 
-	if (sb_firewall_open(&firewall, &err) < 0 || sb_firewall_down(&firewall, &err) < 0)
+	/* The rules are one for all prefixes of the host: who still has an address needs them. */
+	if (sb_firewall_open(&firewall, &err) < 0 ||
+	    sb_firewall_list(&firewall, &others, &n, &err) < 0 ||
+	    (n == 0 && sb_firewall_down(&firewall, &err) < 0))
 		sb_debug("%s", err.msg);
 	if (change_gateway(prefix, false, &err) < 0)
 		sb_debug("%s", err.msg);

@@ -12,9 +12,17 @@ static const struct in6_addr two = { .s6_addr = { 0xfd, [15] = 2 } };
 
 static int down(void **state)
 {
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_nl nl = SB_NL_INIT;
+	int ret;
+
 	(void)state;
+	ret = sb_firewall_open(&nl, &err);
+	if (ret == 0)
+		ret = sb_firewall_down(&nl, &err);
+	sb_nl_close(&nl);
 	sb_net_host_down(&bed_prefix);
-	return 0;
+	return ret;
 }
 
 static void up(void)
@@ -98,6 +106,23 @@ static void host_down_leaves_nothing(void **state)
 	sb_net_host_down(&bed_prefix);
 	assert_int_not_equal(nft("list table inet sbrun"), 0);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &plan.gateway, 8080, 200), ENETUNREACH);
+}
+
+static void the_firewall_stays_while_somebody_has_an_address(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_nl nl = SB_NL_INIT;
+
+	(void)state;
+	up();
+	assert_int_equal(sb_firewall_open(&nl, &err), 0);
+	assert_int_equal(sb_firewall_admit(&nl, &one, &err), 0);
+	sb_net_host_down(&bed_prefix);
+	assert_int_equal(nft("list table inet sbrun"), 0);
+	assert_int_equal(sb_firewall_dismiss(&nl, &one, &err), 0);
+	sb_net_host_down(&bed_prefix);
+	assert_int_not_equal(nft("list table inet sbrun"), 0);
+	sb_nl_close(&nl);
 }
 
 static void twenty_processes_may_install_it_at_once(void **state)
@@ -322,6 +347,7 @@ int main(void)
 		THEN_DOWN(host_up_gives_the_host_its_address_and_the_table),
 		THEN_DOWN(host_up_and_down_may_be_repeated),
 		THEN_DOWN(host_down_leaves_nothing),
+		THEN_DOWN(the_firewall_stays_while_somebody_has_an_address),
 		THEN_DOWN(twenty_processes_may_install_it_at_once),
 		THEN_DOWN(another_policy_is_replaced_and_no_address_lost),
 		THEN_DOWN(rules_are_not_doubled_by_a_second_install),
