@@ -99,7 +99,7 @@ static int copy(struct sb_file_source *from, bool gzip, uint64_t ratio_of, int t
 		total += (uint64_t)n;
 		if (total > limits.tar_bytes || (ratio_of && total > limits.ratio_free_bytes &&
 						 total / limits.ratio > ratio_of))
-			return sb_err_set(err, EPROTO, "the archive unpacks to too many bytes");
+			return sb_err_refuse(err, EPROTO, "the archive unpacks to too many bytes");
 	}
 	return (int)n;
 }
@@ -125,9 +125,10 @@ static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *er
 	if (fstat(b->tar_fd, &st) < 0 || pread(b->tar_fd, magic, sizeof(magic), 0) < 0)
 		return sb_err_set(err, errno, "read the archive");
 	if (!S_ISREG(st.st_mode))
-		return sb_err_set(err, EINVAL, "the archive is neither a file nor a directory");
+		return sb_err_refuse(err, EINVAL, "the archive is neither a file nor a directory");
 	if (magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd)
-		return sb_err_set(err, EPROTO, "the archive is compressed by zstd, not supported");
+		return sb_err_refuse(err, EPROTO,
+				     "the archive is compressed by zstd, not supported");
 	if (magic[0] != 0x1f || magic[1] != 0x8b)
 		return 0;
 	spool = open_spool(spool_dirfd, err);
@@ -309,8 +310,10 @@ static const struct member *find_member(const struct sb_bundle *b, const char *n
 	return NULL;
 }
 
-static int find_in_dir(const struct sb_bundle *b, const char *name, struct sb_span *ret)
+static int find_in_dir(const struct sb_bundle *b, const char *name, struct sb_span *ret,
+		       struct sb_err *err)
 {
+	char shown[SB_TAR_SHOWN_SIZE];
 	const struct open_how how = {
 		/* Non-blocking, for a FIFO under that name. */
 		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -319,10 +322,14 @@ static int find_in_dir(const struct sb_bundle *b, const char *name, struct sb_sp
 	_cleanup_fd_ int fd = sb_openat2(b->dirfd, name, &how);
 	struct stat st;
 
+	if (fd < 0 && errno == ENOENT)
+		return sb_err_refuse(err, ENOENT, "the image lacks the file '%s'",
+				     sb_tar_shown(name, shown));
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
+		return sb_err_set(err, errno, "open '%s' of the image", sb_tar_shown(name, shown));
 	if (!S_ISREG(st.st_mode))
-		return -EPROTO;
+		return sb_err_refuse(err, EPROTO, "'%s' of the image is not a regular file",
+				     sb_tar_shown(name, shown));
 	*ret = (struct sb_span){ .owned = true, .size = (uint64_t)st.st_size };
 	ret->fd = sb_steal_fd(&fd);
 	return 0;
@@ -342,17 +349,12 @@ int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_s
 	char shown[SB_TAR_SHOWN_SIZE];
 	const struct member *m;
 
-	if (bundle->dirfd >= 0) {
-		int r = find_in_dir(bundle, name, ret);
-
-		return r < 0 ? sb_err_set(err, -r, "find '%s' in the image",
-					  sb_tar_shown(name, shown))
-			     : 0;
-	}
+	if (bundle->dirfd >= 0)
+		return find_in_dir(bundle, name, ret, err);
 	m = find_member(bundle, name);
 	if (!m)
-		return sb_err_set(err, ENOENT, "find '%s' in the archive",
-				  sb_tar_shown(name, shown));
+		return sb_err_refuse(err, ENOENT, "the archive lacks the file '%s'",
+				     sb_tar_shown(name, shown));
 	*ret = (struct sb_span){ .fd = bundle->tar_fd, .offset = m->offset, .size = m->size };
 	return 0;
 }
@@ -391,8 +393,8 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 		return -err->code;
 	if (span.size > max) {
 		sb_span_done(&span);
-		return sb_err_set(err, EFBIG, "'%s' is longer than %zu bytes",
-				  sb_tar_shown(name, shown), max);
+		return sb_err_refuse(err, EFBIG, "'%s' is longer than %zu bytes",
+				     sb_tar_shown(name, shown), max);
 	}
 	text = malloc(span.size + 1);
 	sb_source_from_file(&from, span.fd, span.offset, span.size);

@@ -77,7 +77,7 @@ static int take_ports(const json_t *obj, struct sb_strv *ret, struct sb_err *err
 	if (!ports || json_is_null(ports))
 		return 0;
 	if (!json_is_object(ports))
-		return sb_err_set(err, EPROTO, "'ExposedPorts' is not an object");
+		return sb_err_refuse(err, EPROTO, "'ExposedPorts' is not an object");
 	json_object_foreach(ports, key,
 			    value) if (sb_strv_add(ret, key, err) < 0) return -err->code;
 	return 0;
@@ -89,15 +89,16 @@ static int take_diff_ids(const json_t *root, struct sb_strv *ret, struct sb_err 
 	const char *type = NULL;
 
 	if (!json_is_object(rootfs))
-		return sb_err_set(err, EPROTO, "'rootfs' is missing");
+		return sb_err_refuse(err, EPROTO, "'rootfs' is missing");
 	if (sb_json_need_str(rootfs, "type", &type, err) < 0)
 		return sb_err_prefix(err, "rootfs");
 	if (strcmp(type, "layers") != 0)
-		return sb_err_set(err, EPROTO, "the type of 'rootfs' is not 'layers'");
+		return sb_err_refuse(err, EPROTO, "the type of 'rootfs' is not 'layers'");
 	if (sb_json_get_strv(rootfs, "diff_ids", ret, err) < 0)
 		return -err->code;
 	if (ret->n > LAYERS_MAX)
-		return sb_err_set(err, EPROTO, "%zu layers are more than %d", ret->n, LAYERS_MAX);
+		return sb_err_refuse(err, EPROTO, "%zu layers are more than %d", ret->n,
+				     LAYERS_MAX);
 	for (size_t i = 0; i < ret->n; i++)
 		if (sb_digest_check(ret->v[i], "layer's tar (diff_id)", err) < 0)
 			return -err->code;
@@ -110,7 +111,7 @@ static int take_run_config(const json_t *cfg, struct sb_image *ret, struct sb_er
 	if (!cfg || json_is_null(cfg))
 		return 0;
 	if (!json_is_object(cfg))
-		return sb_err_set(err, EPROTO, "'config' is not an object");
+		return sb_err_refuse(err, EPROTO, "'config' is not an object");
 	if (take_env(cfg, &ret->env, err) < 0 ||
 	    sb_json_get_strv(cfg, "Entrypoint", &ret->entrypoint, err) < 0 ||
 	    sb_json_get_strv(cfg, "Cmd", &ret->cmd, err) < 0 ||
@@ -141,7 +142,7 @@ int sb_config_parse(const char *text, size_t len, struct sb_image *ret,
 	if (sb_json_parse(text, len, &root, err) < 0)
 		return sb_err_prefix(err, "image config");
 	if (!json_is_object(root))
-		return sb_err_set(err, EPROTO, "image config: not an object");
+		return sb_err_refuse(err, EPROTO, "image config: not an object");
 	if (take_str(root, "architecture", &ret->architecture, err) < 0 ||
 	    take_str(root, "os", &ret->os, err) < 0 ||
 	    sb_json_get_str(root, "created", &created, err) < 0 ||

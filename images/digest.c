@@ -38,8 +38,8 @@ int sb_digest_check(const char *digest, const char *of, struct sb_err *err)
 		return 0;
 	/* Only the algorithm is shown: the rest may be anything. */
 	if (!strncmp(digest, PREFIX, PREFIX_LEN))
-		return sb_err_set(err, EPROTO, "digest of the %s is not 64 hex digits", of);
-	return sb_err_set(err, EPROTO, "digest of the %s is not a sha256 digest", of);
+		return sb_err_refuse(err, EPROTO, "digest of the %s is not 64 hex digits", of);
+	return sb_err_refuse(err, EPROTO, "digest of the %s is not a sha256 digest", of);
 }
 
 /**

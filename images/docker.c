@@ -35,8 +35,8 @@ static int check_config_name(const char *file, const char *digest, struct sb_err
 		return 0;
 	if (!strncmp(base, strchr(digest, ':') + 1, n))
 		return 0;
-	return sb_err_set(err, EPROTO, "the image config has digest %s, not that of its name",
-			  digest);
+	return sb_err_refuse(err, EPROTO, "the image config has digest %s, not that of its name",
+			     digest);
 }
 
 static int take_layers(struct sb_incoming *image, const struct sb_strv *files, struct sb_err *err)
@@ -85,7 +85,8 @@ static int add_reference(struct sb_incoming *image, const char *name, struct sb_
 	if (sb_reference_parse(name, &ref, err) < 0)
 		return -err->code;
 	if (ref.digest[0])
-		return sb_err_set(err, EINVAL, "an image is stored by name and tag, not by digest");
+		return sb_err_refuse(err, EINVAL,
+				     "an image is stored by name and tag, not by digest");
 	sb_reference_format(&ref, full, sizeof(full));
 	return sb_strv_add(&image->references, full, err);
 }
@@ -130,9 +131,9 @@ int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 	if (sb_json_parse(text, len, &list, err) < 0)
 		return sb_err_prefix(err, "'manifest.json'");
 	if (!json_is_array(list) || json_array_size(list) == 0)
-		return sb_err_set(err, EPROTO, "'manifest.json' is not a list of images");
+		return sb_err_refuse(err, EPROTO, "'manifest.json' is not a list of images");
 	if (name && json_array_size(list) > 1) {
-		sb_err_set(err, EINVAL, "the archive holds %zu images", json_array_size(list));
+		sb_err_refuse(err, EINVAL, "the archive holds %zu images", json_array_size(list));
 		return sb_err_hint(err, "without --name all that have names are loaded");
 	}
 	json_array_foreach(list, i, element)
@@ -149,7 +150,7 @@ int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 	}
 	if (nameless < json_array_size(list))
 		return 0;
-	sb_err_set(err, EINVAL, "the image has no name");
+	sb_err_refuse(err, EINVAL, "the image has no name");
 	return sb_err_hint(err, "give it one with --name, as in --name myimage:latest");
 }
 

@@ -63,9 +63,9 @@ int sb_header_number(const char *field, size_t len, const struct sb_header_numbe
 	int r = *p & 0x80 ? base_256(p, len, &n) : octal(p, len, &n);
 
 	if (r == -EINVAL)
-		return sb_err_set(err, EPROTO, "%s is not a number", number->what);
+		return sb_err_refuse(err, EPROTO, "%s is not a number", number->what);
 	if (r < 0 || n > number->max)
-		return sb_err_set(err, EPROTO, "%s is out of range", number->what);
+		return sb_err_refuse(err, EPROTO, "%s is out of range", number->what);
 	*ret = n;
 	return 0;
 }
@@ -92,7 +92,8 @@ int sb_header_check(const struct sb_header *header, struct sb_err *err)
 	}
 	if (SB_HEADER_FIELD(header, checksum, UINT32_MAX, &want, "the checksum", err) < 0 ||
 	    (sum != want && signed_sum != (int64_t)want))
-		return sb_err_set(err, EPROTO, "not a tar, or a broken one: wrong header checksum");
+		return sb_err_refuse(err, EPROTO,
+				     "not a tar, or a broken one: wrong header checksum");
 	return 0;
 }
 

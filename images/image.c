@@ -24,7 +24,7 @@ static_assert(SB_IMAGE_REFERENCE_SIZE >= SB_REFERENCE_SIZE, "a reference would b
 
 static int not_found(const char *reference, struct sb_err *err)
 {
-	sb_err_set(err, ENOENT, "find image '%.100s'", reference);
+	sb_err_refuse(err, ENOENT, "no image '%.100s'", reference);
 	return sb_err_hint(err, "'sbrun images' lists what is there, 'sbrun load' adds an image");
 }
 
@@ -50,7 +50,7 @@ static int find_prefix(int store_dirfd, const char *hex, char *ret_digest, struc
 		if (strncmp(digest + SB_DIGEST_LEN - SB_DIGEST_HEX_LEN, hex, strlen(hex)) != 0)
 			continue;
 		if (found[0] && strcmp(found, digest) != 0)
-			return sb_err_set(err, EINVAL, "image id '%s' is ambiguous", hex);
+			return sb_err_refuse(err, EINVAL, "image id '%s' is ambiguous", hex);
 		memcpy(found, digest, sizeof(found));
 	}
 	if (!found[0])

@@ -156,7 +156,7 @@ static int find_member(struct sb_inflate *z, struct sb_err *err)
 		if (refill(z, err) < 0)
 			return -err->code;
 		if (z->eof && !z->started)
-			return sb_err_set(err, EPROTO, "gzip data ends too early");
+			return sb_err_refuse(err, EPROTO, "gzip data ends too early");
 		if (z->eof)
 			return 0;
 		if (z->started && *z->s.next_in == 0) {
@@ -166,9 +166,9 @@ static int find_member(struct sb_inflate *z, struct sb_err *err)
 			continue;
 		}
 		if (z->padding || *z->s.next_in != GZIP_MAGIC)
-			return sb_err_set(err, EPROTO, "%s",
-					  z->started ? "garbage after the gzip data"
-						     : "not gzip data");
+			return sb_err_refuse(err, EPROTO, "%s",
+					     z->started ? "garbage after the gzip data"
+							: "not gzip data");
 		z->started = true;
 		z->in_member = true;
 		return codec_begin_member(z) < 0 ? sb_err_set(err, ENOMEM, "start to decompress")
@@ -200,13 +200,13 @@ ssize_t sb_inflate_read(struct sb_inflate *z, uint8_t *buf, size_t size, struct 
 		out = z->s.avail_out;
 		r = codec_step(z);
 		if (r < 0)
-			return sb_err_set(err, EPROTO, "gzip data is corrupt");
+			return sb_err_refuse(err, EPROTO, "gzip data is corrupt");
 		z->in_member = r == 0;
 		/* At the end of the input the library may still hold output: only no progress at
 		 * all means that the rest is missing. */
 		if (r == 0 && in == z->s.avail_in && out == z->s.avail_out)
-			return sb_err_set(err, EPROTO, "gzip data %s",
-					  z->eof ? "ends too early" : "is corrupt");
+			return sb_err_refuse(err, EPROTO, "gzip data %s",
+					     z->eof ? "ends too early" : "is corrupt");
 	}
 	return (ssize_t)(size - z->s.avail_out);
 }

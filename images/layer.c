@@ -165,7 +165,7 @@ static int put_dir(struct unpacker *u, int dirfd, const char *name, const struct
 static int put_root(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err *err)
 {
 	if (e->type != SB_TAR_DIR)
-		return sb_err_set(err, EPROTO, "the root is not a directory");
+		return sb_err_refuse(err, EPROTO, "the root is not a directory");
 	if (set_metadata(u, u->tree.root, e, true, err) < 0)
 		return -err->code;
 	u->tree.inherits |= (e->mode & S_ISGID) != 0;
@@ -202,7 +202,7 @@ static int put_node(int dirfd, const char *name, const struct sb_tar_entry *e, s
 	int r;
 
 	if (kind == S_IFCHR && dev == makedev(0, 0))
-		return sb_err_set(err, EPROTO, "a device 0/0 would pass for a whiteout");
+		return sb_err_refuse(err, EPROTO, "a device 0/0 would pass for a whiteout");
 	r = mknodat(dirfd, name, kind | 0600, dev);
 	if (r < 0 && errno == EEXIST) {
 		if (clear_way(dirfd, name, err) < 0)
@@ -227,15 +227,15 @@ static int put_hardlink(struct unpacker *u, int dirfd, const char *name,
 	struct stat st;
 
 	if (!strcmp(e->path, e->link))
-		return sb_err_set(err, EPROTO, "a hard link to itself");
+		return sb_err_refuse(err, EPROTO, "a hard link to itself");
 	from = sb_tree_find(&u->tree, e->link, target, err);
 	if (from < 0 || fstatat(from, target, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    sb_tree_is_whiteout(from, target))
-		return sb_err_set(err, EPROTO, "hard link to '%s', which is not in this layer",
-				  sb_tar_shown(e->link, shown));
+		return sb_err_refuse(err, EPROTO, "hard link to '%s', which is not in this layer",
+				     sb_tar_shown(e->link, shown));
 	if (S_ISDIR(st.st_mode))
-		return sb_err_set(err, EPROTO, "hard link to the directory '%s'",
-				  sb_tar_shown(e->link, shown));
+		return sb_err_refuse(err, EPROTO, "hard link to the directory '%s'",
+				     sb_tar_shown(e->link, shown));
 	if (linkat(from, target, dirfd, name, 0) == 0)
 		return 0;
 	if (errno != EEXIST)
@@ -264,7 +264,7 @@ static int put_whiteout(struct unpacker *u, int dirfd, const char *name, struct 
 
 	name += strlen(WHITEOUT_PREFIX);
 	if (!name[0] || !strcmp(name, ".") || !strcmp(name, ".."))
-		return sb_err_set(err, EPROTO, "a whiteout of no file");
+		return sb_err_refuse(err, EPROTO, "a whiteout of no file");
 	if (mknodat(dirfd, name, S_IFCHR, makedev(0, 0)) == 0)
 		return 0;
 	if (errno != EEXIST || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -290,7 +290,7 @@ static int check_reserved(const char *path, struct sb_err *err)
 			break;
 		p = strchr(p, '/');
 	}
-	return hidden ? sb_err_set(err, EPROTO, "a whiteout is not a directory") : 0;
+	return hidden ? sb_err_refuse(err, EPROTO, "a whiteout is not a directory") : 0;
 }
 
 static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err *err)
@@ -304,7 +304,7 @@ static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err
 	if (!e->path[0])
 		return put_root(u, e, err);
 	if (!strcmp(e->path, OPAQUE_NAME))
-		return sb_err_set(err, EPROTO, "an opaque root is not supported");
+		return sb_err_refuse(err, EPROTO, "an opaque root is not supported");
 	dirfd = sb_tree_enter(&u->tree, e->path, &name, err);
 	if (dirfd < 0)
 		return dirfd;
@@ -327,7 +327,7 @@ static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err
 	case SB_TAR_FIFO:
 		return put_node(dirfd, name, e, err);
 	}
-	return sb_err_set(err, EPROTO, "unknown type");
+	return sb_err_refuse(err, EPROTO, "unknown type");
 }
 
 /**

@@ -99,7 +99,7 @@ static int consider(struct choice *c, json_t *descriptor, int depth, struct sb_e
 		return 0;
 	}
 	if (depth == NESTING_MAX)
-		return sb_err_set(err, EPROTO, "image indexes are nested too deep");
+		return sb_err_refuse(err, EPROTO, "image indexes are nested too deep");
 	if (sb_manifest_read_blob(c->bundle, descriptor, "image index", &text, &len, err) < 0 ||
 	    sb_manifest_parse(text, len, SB_MANIFEST_INDEX, &index, err) < 0)
 		return -err->code;
@@ -129,10 +129,11 @@ static int choose(const struct sb_bundle *bundle, const json_t *entries, const c
 			r = consider(&c, d, 0, err);
 	}
 	if (r == 0 && !c.descriptor)
-		r = sb_err_set(err, EINVAL, "the archive holds no image for linux/%s",
-			       sb_platform_architecture());
+		r = sb_err_refuse(err, EINVAL, "the archive holds no image for linux/%s",
+				  sb_platform_architecture());
 	if (r == 0 && c.n_best > 1) {
-		sb_err_set(err, EINVAL, "the archive holds %u images for this machine", c.n_best);
+		sb_err_refuse(err, EINVAL, "the archive holds %u images for this machine",
+			      c.n_best);
 		r = sb_err_hint(err,
 				"give an archive with one image, or one where each has a name");
 	}
@@ -156,7 +157,8 @@ static int add_image(const struct sb_bundle *bundle, const json_t *entries, cons
 	if (sb_reference_parse(reference, &ref, err) < 0)
 		return -err->code;
 	if (ref.digest[0])
-		return sb_err_set(err, EINVAL, "an image is stored by name and tag, not by digest");
+		return sb_err_refuse(err, EINVAL,
+				     "an image is stored by name and tag, not by digest");
 	sb_reference_format(&ref, full, sizeof(full));
 	if (choose(bundle, entries, entry_name, &descriptor, err) < 0)
 		return -err->code;
@@ -183,10 +185,11 @@ static int refuse_nameless(const char *tag, struct sb_err *err)
 	char shown[SB_TAR_SHOWN_SIZE];
 
 	if (!tag) {
-		sb_err_set(err, EINVAL, "the image has no name");
+		sb_err_refuse(err, EINVAL, "the image has no name");
 		return sb_err_hint(err, "give it one with --name, as in --name myimage:latest");
 	}
-	sb_err_set(err, EINVAL, "the image has no full name, only '%s'", sb_tar_shown(tag, shown));
+	sb_err_refuse(err, EINVAL, "the image has no full name, only '%s'",
+		      sb_tar_shown(tag, shown));
 	return sb_err_hint(err, "give it one with --name, as in --name myimage:%.60s", shown);
 }
 
@@ -214,7 +217,7 @@ int sb_layout_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 		return -err->code;
 	entries = json_object_get(index, "manifests");
 	if (!json_is_array(entries) || json_array_size(entries) == 0)
-		return sb_err_set(err, EINVAL, "the archive holds no image");
+		return sb_err_refuse(err, EINVAL, "the archive holds no image");
 	if (name)
 		return add_image(bundle, entries, NULL, name, ret, err);
 	json_array_foreach(entries, i, d)

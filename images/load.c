@@ -83,7 +83,7 @@ static int read_images(struct work *w, struct sb_err *err)
 		sb_span_done(&span);
 		return sb_docker_read(w->bundle, w->load->name, &w->images, err);
 	}
-	return sb_err_set(err, EINVAL, "not an OCI layout, an oci-archive or a docker-archive");
+	return sb_err_refuse(err, EINVAL, "not an OCI layout, an oci-archive or a docker-archive");
 }
 
 /* Make the manifests of images that came without one. */

@@ -105,15 +105,15 @@ static int parse_options(int argc, char **argv, struct options *o, struct sb_err
 		else if (c == 'h')
 			o->help = true;
 		else
-			return sb_err_set(err, EINVAL, "option '%.60s' %s", argv[optind - 1],
-					  c == ':' ? "needs a value" : "is not known");
+			return sb_err_refuse(err, EINVAL, "option '%.60s' %s", argv[optind - 1],
+					     c == ':' ? "needs a value" : "is not known");
 	}
 	if (o->help)
 		return 0;
 	if (optind + 2 != argc || strcmp(argv[optind], "load") != 0)
-		return sb_err_set(err, EINVAL, "expected 'load' and one SOURCE");
+		return sb_err_refuse(err, EINVAL, "expected 'load' and one SOURCE");
 	if (!o->store)
-		return sb_err_set(err, EINVAL, "option '--store' is missing");
+		return sb_err_refuse(err, EINVAL, "option '--store' is missing");
 	o->source = argv[optind + 1];
 	return 0;
 }
@@ -210,7 +210,7 @@ static int load(const struct options *o, struct sb_err *err)
 	if (o->name && sb_reference_parse(o->name, &ref, err) < 0)
 		return -err->code;
 	if (geteuid() != 0)
-		return sb_err_set(err, EPERM, "only root can unpack an image");
+		return sb_err_refuse(err, EPERM, "only root can unpack an image");
 	source = open_source(o->source, err);
 	if (source < 0)
 		return -err->code;
@@ -250,6 +250,8 @@ int main(int argc, char **argv)
 	struct options o = { .json = false };
 	int r;
 
+	/* What the caller left open is none of the business of a program that meets strangers. */
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	if (parse_options(argc, argv, &o, &err) < 0)
 		return print_error(&err, o.json);
 	if (o.help)

@@ -64,8 +64,8 @@ static int check_layer_type(const char *type, struct sb_err *err)
 	for (size_t i = 0; i < SB_ARRAY_SIZE(known); i++)
 		if (!strcmp(type, known[i]))
 			return 0;
-	return sb_err_set(err, EINVAL, "layers of type '%s' are not supported",
-			  sb_tar_shown(type, shown));
+	return sb_err_refuse(err, EINVAL, "layers of type '%s' are not supported",
+			     sb_tar_shown(type, shown));
 }
 
 /* Digest and size of a descriptor, checked. */
@@ -76,14 +76,14 @@ static int read_descriptor(const json_t *d, const char *what, char *ret_digest, 
 	int64_t size = -1;
 
 	if (!json_is_object(d))
-		return sb_err_set(err, EPROTO, "descriptor of the %s is missing", what);
+		return sb_err_refuse(err, EPROTO, "descriptor of the %s is missing", what);
 	if (sb_json_need_str(d, "digest", &digest, err) < 0 ||
 	    sb_json_get_int(d, "size", &size, err) < 0)
 		return sb_err_prefix(err, "descriptor of the %s", what);
 	if (sb_digest_check(digest, what, err) < 0)
 		return -err->code;
 	if (size < 0)
-		return sb_err_set(err, EPROTO, "descriptor of the %s has no valid size", what);
+		return sb_err_refuse(err, EPROTO, "descriptor of the %s has no valid size", what);
 	memcpy(ret_digest, digest, SB_DIGEST_SIZE);
 	*ret_size = (uint64_t)size;
 	return 0;
@@ -119,13 +119,13 @@ int sb_manifest_read_blob(const struct sb_bundle *bundle, const json_t *descript
 	if (sb_bundle_read(bundle, name, SB_CONFIG_MAX_BYTES, &text, &len, err) < 0)
 		return sb_err_prefix(err, "%s", what);
 	if (len != size)
-		return sb_err_set(err, EPROTO, "the %s has %zu bytes, not %llu", what, len,
-				  (unsigned long long)size);
+		return sb_err_refuse(err, EPROTO, "the %s has %zu bytes, not %llu", what, len,
+				     (unsigned long long)size);
 	if (sb_hash_buffer(text, len, actual, err) < 0)
 		return -err->code;
 	if (strcmp(actual, digest) != 0)
-		return sb_err_set(err, EPROTO, "the %s has digest %s, not %s", what, actual,
-				  digest);
+		return sb_err_refuse(err, EPROTO, "the %s has digest %s, not %s", what, actual,
+				     digest);
 	*ret = sb_steal_ptr(&text);
 	*ret_len = len;
 	return 0;
@@ -144,9 +144,9 @@ static int check_keys(json_t *m, const char *what, struct sb_err *err)
 		value) for (size_t i = 0; i < SB_ARRAY_SIZE(keys);
 			    i++) if (!strcasecmp(key, keys[i]) &&
 				     strcmp(key, keys[i]) !=
-					     0) return sb_err_set(err, EPROTO,
-								  "the %s has the key '%.20s'",
-								  what, key);
+					     0) return sb_err_refuse(err, EPROTO,
+								     "the %s has the key '%.20s'",
+								     what, key);
 	return 0;
 }
 
@@ -172,23 +172,23 @@ int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, 
 	const char *type = NULL;
 
 	if (len > SB_MANIFEST_MAX_BYTES)
-		return sb_err_set(err, EPROTO, "the %s is longer than %d bytes", what,
-				  SB_MANIFEST_MAX_BYTES);
+		return sb_err_refuse(err, EPROTO, "the %s is longer than %d bytes", what,
+				     SB_MANIFEST_MAX_BYTES);
 	if (sb_json_parse(text, len, &m, err) < 0)
 		return sb_err_prefix(err, "%s", what);
 	if (!json_is_object(m))
-		return sb_err_set(err, EPROTO, "the %s is not an object", what);
+		return sb_err_refuse(err, EPROTO, "the %s is not an object", what);
 	if (check_keys(m, what, err) < 0)
 		return -err->code;
 	if (json_object_get(m, other) || json_object_get(m, "fsLayers") ||
 	    (kind == SB_MANIFEST_INDEX && json_object_get(m, "config")))
-		return sb_err_set(err, EPROTO, "the %s has keys of another document", what);
+		return sb_err_refuse(err, EPROTO, "the %s has keys of another document", what);
 	if (json_integer_value(json_object_get(m, "schemaVersion")) != 2)
-		return sb_err_set(err, EPROTO, "the %s is not of schema version 2", what);
+		return sb_err_refuse(err, EPROTO, "the %s is not of schema version 2", what);
 	if (sb_json_get_str(m, "mediaType", &type, err) < 0)
 		return sb_err_prefix(err, "%s", what);
 	if (type && sb_manifest_kind_of(type) != kind)
-		return sb_err_set(err, EPROTO, "the %s says it is something else", what);
+		return sb_err_refuse(err, EPROTO, "the %s says it is something else", what);
 	*ret = sb_steal_ptr(&m);
 	return 0;
 }
@@ -199,7 +199,7 @@ static int take_layers(struct sb_incoming *image, const json_t *layers, struct s
 	size_t i;
 
 	if (!json_is_array(layers))
-		return sb_err_set(err, EPROTO, "the image manifest has no list of layers");
+		return sb_err_refuse(err, EPROTO, "the image manifest has no list of layers");
 	image->layers = calloc(json_array_size(layers) + 1, sizeof(*image->layers));
 	if (!image->layers)
 		return sb_err_set(err, ENOMEM, "read the image manifest");
@@ -237,8 +237,8 @@ int sb_manifest_take_config(struct sb_incoming *image, struct sb_err *err)
 	if (r == 0)
 		r = sb_platform_check(parsed.os, parsed.architecture, err);
 	if (r == 0 && diff_ids.n != image->n_layers)
-		r = sb_err_set(err, EPROTO, "the image has %zu layers, its config lists %zu",
-			       image->n_layers, diff_ids.n);
+		r = sb_err_refuse(err, EPROTO, "the image has %zu layers, its config lists %zu",
+				  image->n_layers, diff_ids.n);
 	for (size_t i = 0; r == 0 && i < diff_ids.n; i++)
 		memcpy(image->layers[i].diff_id, diff_ids.v[i], SB_DIGEST_SIZE);
 	sb_strv_done(&diff_ids);
@@ -273,8 +273,8 @@ int sb_manifest_read(const struct sb_bundle *bundle, const json_t *descriptor,
 		return -err->code;
 	if (strcmp(type, OCI "config.v1+json") != 0 &&
 	    strcmp(type, DOCKER "container.image.v1+json") != 0)
-		return sb_err_set(err, EINVAL,
-				  "the archive holds other data than an image to be run");
+		return sb_err_refuse(err, EINVAL,
+				     "the archive holds other data than an image to be run");
 	if (sb_manifest_read_blob(bundle, config, "image config", &ret->config, &ret->config_len,
 				  err) < 0 ||
 	    take_layers(ret, json_object_get(m, "layers"), err) < 0)

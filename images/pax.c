@@ -33,10 +33,10 @@ struct record {
 int sb_pax_set_name(char *ret, bool *ret_has, const char *value, size_t len, struct sb_err *err)
 {
 	if (len >= SB_LAYER_PATH_SIZE)
-		return sb_err_set(err, EPROTO, "a name is longer than %d bytes",
-				  SB_LAYER_PATH_SIZE - 1);
+		return sb_err_refuse(err, EPROTO, "a name is longer than %d bytes",
+				     SB_LAYER_PATH_SIZE - 1);
 	if (memchr(value, '\0', len))
-		return sb_err_set(err, EPROTO, "a name has a NUL inside");
+		return sb_err_refuse(err, EPROTO, "a name has a NUL inside");
 	memcpy(ret, value, len);
 	ret[len] = '\0';
 	*ret_has = len > 0;
@@ -50,8 +50,8 @@ static int set_number(uint64_t *ret, bool *ret_has, const struct record *r, uint
 	if (r->value_len == 0)
 		return 0; /* "as in the plain header" */
 	if (sb_parse_u64(r->value, max, ret) < 0 || strlen(r->value) != r->value_len)
-		return sb_err_set(err, EPROTO, "extended header: '%s' is not a number in range",
-				  r->key);
+		return sb_err_refuse(err, EPROTO, "extended header: '%s' is not a number in range",
+				     r->key);
 	*ret_has = true;
 	return 0;
 }
@@ -72,7 +72,7 @@ static int set_time(struct timespec *ret, bool *ret_has, const struct record *r,
 	if (n < sizeof(seconds))
 		memcpy(seconds, p, n);
 	if (sb_parse_u64(seconds, INT64_MAX, &value) < 0)
-		return sb_err_set(err, EPROTO, "extended header: 'mtime' is not a time");
+		return sb_err_refuse(err, EPROTO, "extended header: 'mtime' is not a time");
 	p += n;
 	if (*p == '.') {
 		p++;
@@ -81,7 +81,7 @@ static int set_time(struct timespec *ret, bool *ret_has, const struct record *r,
 		p += strspn(p, "0123456789");
 	}
 	if (p != r->value + r->value_len)
-		return sb_err_set(err, EPROTO, "extended header: 'mtime' is not a time");
+		return sb_err_refuse(err, EPROTO, "extended header: 'mtime' is not a time");
 	/* A fraction before 1970 is dropped: no tool writes one that matters. */
 	*ret = (struct timespec){ .tv_sec = negative ? -(time_t)value : (time_t)value,
 				  .tv_nsec = negative ? 0 : nsec };
@@ -98,11 +98,11 @@ static int add_xattr(struct sb_pax *pax, const struct record *r, size_t max, str
 	size_t need = name_size + sizeof(value_len) + r->value_len;
 
 	if (name_size == 1 || name_size > SB_LAYER_NAME_MAX + 1)
-		return sb_err_set(err, EPROTO, "the name of an extended attribute is too %s",
-				  name_size == 1 ? "short" : "long");
+		return sb_err_refuse(err, EPROTO, "the name of an extended attribute is too %s",
+				     name_size == 1 ? "short" : "long");
 	if (r->value_len > max || pax->xattrs_len + need > max)
-		return sb_err_set(err, EPROTO, "extended attributes are longer than %zu bytes",
-				  max);
+		return sb_err_refuse(err, EPROTO, "extended attributes are longer than %zu bytes",
+				     max);
 	if (!pax->xattrs)
 		pax->xattrs = malloc(max);
 	if (!pax->xattrs)
@@ -127,12 +127,12 @@ static int next_record(char **text, size_t *left, struct record *ret, struct sb_
 	/* Shortest: "5 a=\n" */
 	if (digits == 0 || digits >= *left || p[digits] != ' ' || len > *left || len < digits + 4 ||
 	    p[len - 1] != '\n')
-		return sb_err_set(err, EPROTO, "extended header: broken record");
+		return sb_err_refuse(err, EPROTO, "extended header: broken record");
 	end = p + len - 1;
 	p += digits + 1;
 	eq = memchr(p, '=', (size_t)(end - p));
 	if (!eq || eq == p || memchr(p, '\0', (size_t)(eq - p)))
-		return sb_err_set(err, EPROTO, "extended header: broken record");
+		return sb_err_refuse(err, EPROTO, "extended header: broken record");
 	*eq = '\0';
 	*end = '\0';
 	*ret = (struct record){ .key = p, .value = eq + 1, .value_len = (size_t)(end - eq - 1) };
@@ -159,7 +159,7 @@ static int take_record(struct sb_pax *pax, const struct record *r, size_t xattr_
 	if (!strncmp(r->key, XATTR, sizeof(XATTR) - 1))
 		return add_xattr(pax, r, xattr_max, err);
 	if (!strncmp(r->key, GNU_SPARSE, sizeof(GNU_SPARSE) - 1))
-		return sb_err_set(err, EPROTO, "sparse files are not supported");
+		return sb_err_refuse(err, EPROTO, "sparse files are not supported");
 	return 0; /* names of users, other times, comments: nothing we store */
 }
 
@@ -204,8 +204,8 @@ int sb_pax_parse_global(struct sb_pax *pax, char *records, size_t len, struct sb
 			return -err->code;
 		if (!strcmp(r.key, "path") || !strcmp(r.key, "linkpath") ||
 		    !strcmp(r.key, "size") || !strncmp(r.key, XATTR, sizeof(XATTR) - 1))
-			return sb_err_set(err, EPROTO, "global extended header sets '%.32s'",
-					  r.key);
+			return sb_err_refuse(err, EPROTO, "global extended header sets '%.32s'",
+					     r.key);
 		if (take_record(pax, &r, 0, err) < 0)
 			return -err->code;
 	}

@@ -75,7 +75,7 @@ static int sniff(const struct sb_pipeline_job *job, bool *ret_gzip, struct sb_er
 	if (pread(job->fd, magic, want, job->offset) < 0)
 		return sb_err_set(err, errno, "read");
 	if (!memcmp(magic, zstd, sizeof(zstd)))
-		return sb_err_set(err, EPROTO, "zstd compression is not supported");
+		return sb_err_refuse(err, EPROTO, "zstd compression is not supported");
 	*ret_gzip = !memcmp(magic, gzip, sizeof(gzip));
 	return 0;
 }
@@ -85,11 +85,11 @@ static int check_size(const struct sb_pipeline_job *job, uint64_t tar_bytes, str
 	const struct sb_layer_limits *l = job->limits;
 
 	if (tar_bytes > l->tar_bytes)
-		return sb_err_set(err, EPROTO, "unpacks to more than %llu bytes",
-				  (unsigned long long)l->tar_bytes);
+		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu bytes",
+				     (unsigned long long)l->tar_bytes);
 	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > job->size)
-		return sb_err_set(err, EPROTO, "unpacks to more than %llu times its size",
-				  (unsigned long long)l->ratio);
+		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu times its size",
+				     (unsigned long long)l->ratio);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ static int expect_digest(struct sb_hash *hash, const char *want, const char *of,
 	if (sb_hash_final(hash, digest, err) < 0)
 		return -err->code;
 	if (strcmp(digest, want) != 0)
-		return sb_err_set(err, EPROTO, "the %s has digest %s, not %s", of, digest, want);
+		return sb_err_refuse(err, EPROTO, "the %s has digest %s, not %s", of, digest, want);
 	return 0;
 }
 
@@ -156,7 +156,8 @@ static int produce_plain(struct pipeline *p, struct sb_file_source *from, struct
 	const struct sb_pipeline_job *job = p->job;
 
 	if (job->digest[0] && strcmp(job->digest, job->diff_id) != 0)
-		return sb_err_set(err, EPROTO, "not compressed, so its digest must be its diff_id");
+		return sb_err_refuse(err, EPROTO,
+				     "not compressed, so its digest must be its diff_id");
 	return produce(p, from, NULL, err);
 }
 

@@ -76,10 +76,10 @@ int sb_platform_check(const char *os, const char *architecture, struct sb_err *e
 	char shown_os[SB_TAR_SHOWN_SIZE], shown_arch[SB_TAR_SHOWN_SIZE];
 
 	if (!os || !architecture)
-		return sb_err_set(err, EINVAL, "the image does not say what platform it is for");
+		return sb_err_refuse(err, EINVAL, "the image does not say what platform it is for");
 	if (!strcmp(os, OS) && !strcmp(architecture, sb_platform_architecture()))
 		return 0;
-	return sb_err_set(err, EINVAL, "the image is for %s/%s, this machine is " OS "/%s",
-			  sb_tar_shown(os, shown_os), sb_tar_shown(architecture, shown_arch),
-			  sb_platform_architecture());
+	return sb_err_refuse(err, EINVAL, "the image is for %s/%s, this machine is " OS "/%s",
+			     sb_tar_shown(os, shown_os), sb_tar_shown(architecture, shown_arch),
+			     sb_platform_architecture());
 }

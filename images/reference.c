@@ -125,7 +125,7 @@ static size_t host_length(const char *name)
 
 static int refuse(const char *text, const char *why, struct sb_err *err)
 {
-	return sb_err_set(err, EINVAL, "image reference '%.100s': %s", text, why);
+	return sb_err_refuse(err, EINVAL, "image reference '%.100s': %s", text, why);
 }
 
 /* Complete "[host/]path" into ret->name. */

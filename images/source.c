@@ -59,7 +59,7 @@ ssize_t sb_source_read_file(struct sb_file_source *source, uint8_t *buf, size_t 
 		if (n < 0)
 			return sb_err_set(err, errno, "read");
 		if (n == 0 && source->left != SB_SOURCE_TO_END)
-			return sb_err_set(err, EPROTO, "the file ends too early");
+			return sb_err_refuse(err, EPROTO, "the file ends too early");
 		if (n == 0)
 			source->left = 0;
 		if (source->left != SB_SOURCE_TO_END)
@@ -87,7 +87,7 @@ static int file_skip(struct sb_source *base, uint64_t len, struct sb_err *err)
 	struct sb_file_source *s = (struct sb_file_source *)base;
 
 	if (len > s->left)
-		return sb_err_set(err, EPROTO, "the file ends too early");
+		return sb_err_refuse(err, EPROTO, "the file ends too early");
 	s->left -= len;
 	s->offset += (off_t)len;
 	return 0;

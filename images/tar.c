@@ -91,7 +91,7 @@ void sb_tar_free(struct sb_tar *tar)
 
 static int truncated(struct sb_err *err)
 {
-	return sb_err_set(err, EPROTO, "the tar ends too early");
+	return sb_err_refuse(err, EPROTO, "the tar ends too early");
 }
 
 /* Make tar->piece not empty. Return: 1, 0 at the end of the stream, or < 0. */
@@ -177,7 +177,7 @@ static int next_header(struct sb_tar *tar, struct sb_err *err)
 		/* Two zero blocks end an archive; some writers end it with one or none. */
 		r = take(tar, &tar->header, SB_HEADER_BYTES, err);
 		if (r > 0 && !sb_header_is_zero(&tar->header))
-			return sb_err_set(err, EPROTO, "the tar has a zero block in its midst");
+			return sb_err_refuse(err, EPROTO, "the tar has a zero block in its midst");
 		r = r > 0 ? 0 : r;
 	}
 	if (r < 0)
@@ -187,8 +187,8 @@ static int next_header(struct sb_tar *tar, struct sb_err *err)
 		return tar->extended ? truncated(err) : 0;
 	}
 	if (++tar->entries > tar->limits->entries)
-		return sb_err_set(err, EPROTO, "the tar has more than %llu entries",
-				  (unsigned long long)tar->limits->entries);
+		return sb_err_refuse(err, EPROTO, "the tar has more than %llu entries",
+				     (unsigned long long)tar->limits->entries);
 	return sb_header_check(&tar->header, err) < 0 ? -err->code : 1;
 }
 
@@ -212,8 +212,8 @@ static int take_extension(struct sb_tar *tar, struct sb_err *err)
 			    err) < 0)
 		return -err->code;
 	if (size > tar->limits->pax_bytes)
-		return sb_err_set(err, EPROTO, "an extended header is longer than %zu bytes",
-				  tar->limits->pax_bytes);
+		return sb_err_refuse(err, EPROTO, "an extended header is longer than %zu bytes",
+				     tar->limits->pax_bytes);
 	body = malloc(size + 1);
 	if (!body)
 		return sb_err_set(err, ENOMEM, "read an extended header");
@@ -270,13 +270,13 @@ static int set_names(struct sb_tar *tar, struct sb_err *err)
 	int type = sb_header_type(h->type);
 
 	if (type < 0 && h->type == 'S')
-		return sb_err_set(err, EPROTO, "sparse files are not supported");
+		return sb_err_refuse(err, EPROTO, "sparse files are not supported");
 	if (type < 0)
-		return sb_err_set(err, EPROTO, "entry type 0x%02x is not supported",
-				  (unsigned char)h->type);
+		return sb_err_refuse(err, EPROTO, "entry type 0x%02x is not supported",
+				     (unsigned char)h->type);
 	e->type = (enum sb_tar_type)type;
 	if (!raw[0])
-		return sb_err_set(err, EPROTO, "an entry has no name");
+		return sb_err_refuse(err, EPROTO, "an entry has no name");
 	/* Before ustar there was no flag for directories but a slash at the end. */
 	if (e->type == SB_TAR_FILE && raw[strlen(raw) - 1] == '/')
 		e->type = SB_TAR_DIR;
@@ -289,7 +289,7 @@ static int set_names(struct sb_tar *tar, struct sb_err *err)
 	if (e->type != SB_TAR_SYMLINK)
 		return 0;
 	if (!target[0])
-		return sb_err_set(err, EPROTO, "a symbolic link has no target");
+		return sb_err_refuse(err, EPROTO, "a symbolic link has no target");
 	memcpy(e->link, target, strlen(target) + 1);
 	return 0;
 }
@@ -358,8 +358,8 @@ static int set_numbers(struct sb_tar *tar, struct sb_err *err)
 	/* Other types have no content whatever the field says, as all readers agree. */
 	e->size = e->type == SB_TAR_FILE ? size : 0;
 	if (e->size > tar->limits->tar_bytes)
-		return sb_err_set(err, EPROTO, "a file is longer than %llu bytes",
-				  (unsigned long long)tar->limits->tar_bytes);
+		return sb_err_refuse(err, EPROTO, "a file is longer than %llu bytes",
+				     (unsigned long long)tar->limits->tar_bytes);
 	e->xattrs = tar->pax.xattrs;
 	e->xattrs_len = tar->pax.xattrs_len;
 	return 0;
@@ -506,20 +506,20 @@ int sb_tar_clean_path(const char *path, unsigned int depth_max, char *ret, struc
 		if (len == 0)
 			break;
 		if (len == 2 && !memcmp(path, "..", 2))
-			return sb_err_set(err, EPROTO, "a path with '..' is refused");
+			return sb_err_refuse(err, EPROTO, "a path with '..' is refused");
 		if (len == 1 && *path == '.') {
 			path++;
 			continue;
 		}
 		if (len > SB_LAYER_NAME_MAX)
-			return sb_err_set(err, EPROTO, "a name is longer than %d bytes",
-					  SB_LAYER_NAME_MAX);
+			return sb_err_refuse(err, EPROTO, "a name is longer than %d bytes",
+					     SB_LAYER_NAME_MAX);
 		if (++depth > depth_max)
-			return sb_err_set(err, EPROTO, "a path has more than %u components",
-					  depth_max);
+			return sb_err_refuse(err, EPROTO, "a path has more than %u components",
+					     depth_max);
 		if (n + 1 + len >= SB_LAYER_PATH_SIZE)
-			return sb_err_set(err, EPROTO, "a path is longer than %d bytes",
-					  SB_LAYER_PATH_SIZE - 1);
+			return sb_err_refuse(err, EPROTO, "a path is longer than %d bytes",
+					     SB_LAYER_PATH_SIZE - 1);
 		if (n > 0)
 			ret[n++] = '/';
 		memcpy(ret + n, path, len);

@@ -139,9 +139,9 @@ int sb_tree_make_dir(struct sb_tree *tree, int dirfd, const char *name, struct s
 static int refuse_parent(int code, struct sb_err *err)
 {
 	if (code == ELOOP)
-		return sb_err_set(err, EPROTO, "a directory of its path is a symbolic link");
+		return sb_err_refuse(err, EPROTO, "a directory of its path is a symbolic link");
 	if (code == ENOTDIR)
-		return sb_err_set(err, EPROTO, "a directory of its path is not a directory");
+		return sb_err_refuse(err, EPROTO, "a directory of its path is not a directory");
 	return sb_err_set(err, code, "open its directory");
 }
 
@@ -242,7 +242,7 @@ int sb_tree_note_time(struct sb_tree *tree, const char *path, const struct times
 	size_t need = tree->dirs_len + sizeof(*mtime) + path_size;
 
 	if (need > tree->dirs_max)
-		return sb_err_set(err, EPROTO, "the layer has too many directories");
+		return sb_err_refuse(err, EPROTO, "the layer has too many directories");
 	if (need > tree->dirs_size) {
 		size_t size = tree->dirs_size ? tree->dirs_size * 2 : DIRS_FIRST_BYTES;
 		char *p = realloc(tree->dirs, size > need ? size : need);

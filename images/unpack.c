@@ -74,9 +74,9 @@ static int plan_layer(struct sb_unpack_plan *plan, const struct sb_incoming_laye
 	l->size = span.size;
 	sb_span_done(&span);
 	if (layer->size != SB_LAYER_SIZE_ANY && layer->size != l->size)
-		return sb_err_set(err, EPROTO, "layer %.19s has %llu bytes, not %llu",
-				  layer->digest, (unsigned long long)l->size,
-				  (unsigned long long)layer->size);
+		return sb_err_refuse(err, EPROTO, "layer %.19s has %llu bytes, not %llu",
+				     layer->digest, (unsigned long long)l->size,
+				     (unsigned long long)layer->size);
 	return 0;
 }
 

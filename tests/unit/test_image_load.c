@@ -439,7 +439,7 @@ static void a_docker_archive_is_verified(void **state)
 	snprintf(text, sizeof(text), "[{\"Config\":\"../%s\",\"Layers\":[\"/etc/passwd\",\"..\"]}]",
 		 f->config + 7);
 	fd = make_archive(f, text);
-	expect_refused(f, fd, "find");
+	expect_refused(f, fd, "lacks the file");
 	close(fd);
 	snprintf(text, sizeof(text), "[{\"Config\":\"blobs/sha256/%s\",\"Layers\":[\"a\"]}]",
 		 f->config + 7);
@@ -526,7 +526,7 @@ static void blobs_that_are_not_what_they_should_be_are_refused(void **state)
 	}
 	put_layer(f, 1, "two");
 	unlinkat(f->layout, name, 0);
-	expect_refused(f, f->layout, "find");
+	expect_refused(f, f->layout, "lacks the file");
 	put_layer(f, 1, "two");
 	/* diff_ids the wrong way round, one too many, none. */
 	snprintf(buf, sizeof(buf), "\"%s\",\"%s\"", f->layer[1], f->layer[0]);
