@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -149,13 +152,21 @@ int sb_files_write(const struct sb_record *rec, const char *path, int from_fd, u
 	return 0;
 }
 
+static bool is_of_kernel(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) < 0 || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC;
+}
+
 /**
  * sb_files_read() - Read a file of a sandbox
  * @rec:	record of a running sandbox
  * @path:	path inside; links are followed inside the sandbox
  * @to_fd:	where its content goes; borrowed
  *
- * Only regular files: reading a FIFO or a device could hang or never end.
+ * Only regular files: reading a FIFO or a device could hang or never end. Not those of /proc and
+ * /sys either, to which a link of the sandbox could lead: we may read there what it may not.
  *
  * Return: 0, or a negative errno value
  */
@@ -172,6 +183,10 @@ int sb_files_read(const struct sb_record *rec, const char *path, int to_fd, stru
 	fd = sb_open_in_root(root, full, O_RDONLY, 0);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sb_err_set(err, fd < 0 ? -fd : errno, "open '%s'", full);
+	if (is_of_kernel(fd)) {
+		sb_err_refuse(err, EACCES, "'%s' is made by the kernel", full);
+		return sb_err_hint(err, "'sbrun exec' can read it as the sandbox sees it");
+	}
 	if (!S_ISREG(st.st_mode))
 		return sb_err_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
 				  "'%s' is not a regular file", full);
