@@ -4,6 +4,7 @@
 Nothing here sleeps where there is an event to wait for; eventually() is for the few things of the kernel
 that have none (a network namespace is taken down some time after its last process).
 """
+import ipaddress
 import json
 import os
 import select
@@ -44,6 +45,18 @@ class Sbrun:
     def __init__(self, root, run):
         self.root, self.run = Path(root), Path(run)
         self.env = {**os.environ, "SBRUN_ROOT": str(root), "SBRUN_RUN": str(run)}
+
+    @property
+    def cgroup_parent(self):
+        """The cgroup of its sandboxes in every hierarchy: runtime/sandbox/home.c, 32-bit FNV-1a."""
+        number = 2166136261
+        for byte in os.fsencode(self.run):
+            number = (number ^ byte) * 16777619 & 0xffffffff
+        return f"sbrun-{number:08x}"
+
+    def network(self):
+        """Return the prefix of its addresses, as an ipaddress network."""
+        return ipaddress.ip_network(self.ok("info", "--json").json()["prefix"] + "/48")
 
     def __call__(self, *args, stdin=b"", timeout=TIMEOUT_S, env=None, **options):
         """Run sbrun with @args to its end. @stdin: bytes, str, or a file. Never raises for an exit code."""
@@ -156,74 +169,102 @@ def fetch(address, port, request=b"GET / HTTP/1.0\r\n\r\n", timeout=TIMEOUT_S):
 
 
 # ---- the host before and after ------------------------------------------------------------------------------
+# Only what can belong to the place (home) of one Sbrun is looked at: other sessions may run beside this one.
 
-def _json_of(*command):
+def json_of(*command):
     """Return the JSON that @command prints, or an empty list if it fails or prints none."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else []
 
 
-def links():
-    """Return the names of the network interfaces."""
-    return {link["ifname"] for link in _json_of("ip", "-j", "link")}
+def _all_routes():
+    return [r for r in json_of("ip", "-6", "-j", "route", "show", "table", "all")
+            if not r["dst"].startswith(("fe80::", "ff00::", "default"))]
 
 
-def routes():
-    """Return the IPv6 routes of all tables, except those of interfaces' own link-local addresses."""
-    return {(r["dst"], r.get("dev"), r.get("table", "main"))
-            for r in _json_of("ip", "-6", "-j", "route", "show", "table", "all")
-            if not r["dst"].startswith(("fe80::", "ff00::"))}
+def _in_network(text, network):
+    return ipaddress.ip_network(text, strict=False).subnet_of(network)
 
 
-def nft_elements():
-    """Return the elements of all nftables sets, as text."""
-    ruleset = _json_of("nft", "-j", "list", "ruleset") or {"nftables": []}
-    return {(entry[kind]["table"], entry[kind]["name"], json.dumps(element, sort_keys=True))
+def links(sbrun):
+    """Return sandboxes' network interfaces, but for those with a route to somebody else's sandbox."""
+    network = sbrun.network()
+    foreign = {r.get("dev") for r in _all_routes() if not _in_network(r["dst"], network)}
+    return {link["ifname"] for link in json_of("ip", "-j", "link")
+            if link["ifname"].startswith("sb")} - foreign
+
+
+def routes(sbrun):
+    """Return the routes of all tables to addresses of @sbrun's prefix."""
+    network = sbrun.network()
+    return {(r["dst"], r.get("dev"), r.get("table", "main")) for r in _all_routes()
+            if _in_network(r["dst"], network)}
+
+
+def nft_elements(sbrun):
+    """Return the addresses of @sbrun's prefix in sets of nftables."""
+    network = sbrun.network()
+    ruleset = json_of("nft", "-j", "list", "ruleset") or {"nftables": []}
+    return {(entry[kind]["table"], entry[kind]["name"], element)
             for entry in ruleset["nftables"] for kind in ("set", "map") if kind in entry
-            for element in entry[kind].get("elem", [])}
+            for element in entry[kind].get("elem", [])
+            if isinstance(element, str) and ":" in element and _in_network(element, network)}
 
 
-def cgroup_roots():
-    """Return the cgroups in which sbrun keeps those of its sandboxes, in every hierarchy."""
-    return set(Path("/sys/fs/cgroup").glob("**/sbrun")) | set(Path("/sys/fs/cgroup").glob("**/sbrun-*"))
+def cgroups(sbrun):
+    """Return the cgroups of @sbrun's sandboxes in every hierarchy."""
+    return {str(path) for top in Path("/sys/fs/cgroup").glob(f"**/{sbrun.cgroup_parent}")
+            for path in top.glob("**/") if path != top}
 
 
-def cgroups():
-    """Return the cgroups of sandboxes."""
-    return {str(path) for top in cgroup_roots() for path in top.glob("**/") if path != top}
-
-
-def mounts():
-    """Return the mount points of our mount namespace."""
+def mounts(sbrun):
+    """Return the mount points of our mount namespace in @sbrun's directories, and all of namespaces."""
+    found = set()
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-        return {line.split()[4] for line in file}
+        for line in file:
+            point = line.split()[4]
+            if " - nsfs " in line or Path(point).is_relative_to(sbrun.run) or \
+                    Path(point).is_relative_to(sbrun.root):
+                found.add(point)
+    return found
 
 
-def processes():
-    """Return (pid, name) of all processes of sbrun's programs."""
+def processes(sbrun):
+    """Return (pid, name) of all processes in @sbrun's cgroups, and of its programs."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 name = (entry / "comm").read_text().strip()
+                if f"/{sbrun.cgroup_parent}/" in (entry / "cgroup").read_text() or (
+                        name.startswith("sbrun")
+                        and f"SBRUN_RUN={sbrun.run}\0".encode() in (entry / "environ").read_bytes()):
+                    found.add((int(entry.name), name))
             except OSError:
                 continue  # it has just ended
-            if name.startswith("sbrun"):
-                found.add((int(entry.name), name))
+    return found
+
+
+def namespaces(sbrun):
+    """Return the namespaces that @sbrun's processes are in."""
+    found = set()
+    for pid, _ in processes(sbrun):
+        try:
+            found |= {os.readlink(link) for link in Path(f"/proc/{pid}/ns").iterdir()}
+        except OSError:
+            continue  # it has just ended
     return found
 
 
 SNAPSHOTS = {"links": links, "routes": routes, "nft elements": nft_elements, "cgroups": cgroups,
-             "mounts": mounts, "processes": processes}
+             "mounts": mounts, "processes": processes, "namespaces": namespaces,
+             "state files": lambda sbrun: {str(path) for path in sbrun.run.glob("**/*")},
+             "sandbox directories": lambda sbrun: {str(path) for path in sbrun.root.glob("sandboxes/*")}}
 
 
-def host_state(sbrun=None):
-    """Return what exists on the host now: {kind: set}; with @sbrun also what lies in its directories."""
-    state = {kind: take() for kind, take in SNAPSHOTS.items()}
-    if sbrun:
-        state["state files"] = {str(path) for path in sbrun.run.glob("**/*")}
-        state["sandbox directories"] = {str(path) for path in sbrun.root.glob("sandboxes/*")}
-    return state
+def host_state(sbrun):
+    """Return what exists of @sbrun's sandboxes on the host now: {kind: set}."""
+    return {kind: take(sbrun) for kind, take in SNAPSHOTS.items()}
 
 
 def leaks(before, after):
@@ -231,7 +272,7 @@ def leaks(before, after):
     return {kind: sorted(after[kind] - before[kind]) for kind in after if after[kind] - before[kind]}
 
 
-def assert_no_leaks(before, sbrun=None, timeout=5):
+def assert_no_leaks(before, sbrun, timeout=5):
     """Fail unless all that was not there @before has gone, at the latest after @timeout seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -91,7 +91,7 @@ static void what_is_no_reference_is_refused(void **state)
 		"x\ny",
 		"x%2Fy",
 		HEX64,
-		"x@" DIGEST "0",
+		"x@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
 		"x@sha512:" HEX64,
 		"h.a/UPPER",
 		"../x",
