@@ -18,25 +18,38 @@
 
 #define LAYERS_MAX 128 /* more are refused; overlay itself stops at 500 lower directories */
 
+/* "+hh:mm" or "-hh:mm" to minutes. */
+static int parse_offset(const char *s, int64_t *ret_minutes)
+{
+	int64_t minutes = 0;
+
+	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':')
+		return -EINVAL;
+	for (size_t i = 1; i < 6; i++) {
+		if (i == 3)
+			continue;
+		if (s[i] < '0' || s[i] > '9')
+			return -EINVAL;
+		minutes = minutes * (i == 4 ? 6 : 10) + (s[i] - '0');
+	}
+	*ret_minutes = *s == '-' ? -minutes : minutes;
+	return 0;
+}
+
 /* RFC 3339 to ms since the epoch; -1 if it is not such a time. Parts of a second are dropped. */
 static int64_t parse_time(const char *s)
 {
 	struct tm tm = { 0 };
 	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
-	int hours, minutes;
-	char sign;
-	int64_t t;
+	int64_t minutes = 0;
 
 	if (!rest)
 		return -1;
 	if (*rest == '.')
 		rest += 1 + strspn(rest + 1, "0123456789");
-	t = (int64_t)timegm(&tm) * 1000;
-	if (!strcmp(rest, "Z") || !strcmp(rest, "z"))
-		return t;
-	if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-'))
+	if (strcmp(rest, "Z") != 0 && parse_offset(rest, &minutes) < 0)
 		return -1;
-	return t - (sign == '-' ? -1 : 1) * (hours * 60 + minutes) * INT64_C(60000);
+	return ((int64_t)timegm(&tm) - minutes * 60) * 1000;
 }
 
 /* Copy the string @key; empty counts as missing, as Docker writes it. */

@@ -139,8 +139,11 @@ int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 	json_array_foreach(list, i, element)
 	{
 		struct sb_incoming *image = sb_incoming_add(ret, err);
-		int r = image ? take_references(element, name, image, err) : -err->code;
+		int r;
 
+		if (!image)
+			return -err->code;
+		r = take_references(element, name, image, err);
 		if (r < 0 || (r == 0 && take_image(bundle, element, image, err) < 0))
 			return -err->code;
 		if (r == 1) {

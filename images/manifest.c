@@ -110,7 +110,7 @@ int sb_manifest_read_blob(const struct sb_bundle *bundle, const json_t *descript
 {
 	char digest[SB_DIGEST_SIZE], actual[SB_DIGEST_SIZE], name[BLOB_NAME_SIZE];
 	_cleanup_free_ char *text = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 	size_t len;
 
 	if (read_descriptor(descriptor, what, digest, &size, err) < 0)

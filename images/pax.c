@@ -141,8 +141,13 @@ static int next_record(char **text, size_t *left, struct record *ret, struct sb_
 	return 0;
 }
 
-static int take_record(struct sb_pax *pax, const struct record *r, size_t xattr_max,
-		       struct sb_err *err)
+static bool is_xattr(const struct record *r)
+{
+	return !strncmp(r->key, XATTR, sizeof(XATTR) - 1);
+}
+
+/* Anything but an extended attribute. */
+static int take_record(struct sb_pax *pax, const struct record *r, struct sb_err *err)
 {
 	if (!strcmp(r->key, "path"))
 		return sb_pax_set_name(pax->path, &pax->has_path, r->value, r->value_len, err);
@@ -156,8 +161,6 @@ static int take_record(struct sb_pax *pax, const struct record *r, size_t xattr_
 		return set_number(&pax->gid, &pax->has_gid, r, ID_MAX, err);
 	if (!strcmp(r->key, "mtime"))
 		return set_time(&pax->mtime, &pax->has_mtime, r, err);
-	if (!strncmp(r->key, XATTR, sizeof(XATTR) - 1))
-		return add_xattr(pax, r, xattr_max, err);
 	if (!strncmp(r->key, GNU_SPARSE, sizeof(GNU_SPARSE) - 1))
 		return sb_err_refuse(err, EPROTO, "sparse files are not supported");
 	return 0; /* names of users, other times, comments: nothing we store */
@@ -177,10 +180,12 @@ int sb_pax_parse(struct sb_pax *pax, char *records, size_t len, size_t xattr_max
 {
 	struct record r;
 
-	while (len > 0)
+	while (len > 0) {
 		if (next_record(&records, &len, &r, err) < 0 ||
-		    take_record(pax, &r, xattr_max, err) < 0)
+		    (is_xattr(&r) ? add_xattr(pax, &r, xattr_max, err)
+				  : take_record(pax, &r, err)) < 0)
 			return -err->code;
+	}
 	return 0;
 }
 
@@ -203,10 +208,10 @@ int sb_pax_parse_global(struct sb_pax *pax, char *records, size_t len, struct sb
 		if (next_record(&records, &len, &r, err) < 0)
 			return -err->code;
 		if (!strcmp(r.key, "path") || !strcmp(r.key, "linkpath") ||
-		    !strcmp(r.key, "size") || !strncmp(r.key, XATTR, sizeof(XATTR) - 1))
+		    !strcmp(r.key, "size") || is_xattr(&r))
 			return sb_err_refuse(err, EPROTO, "global extended header sets '%.32s'",
 					     r.key);
-		if (take_record(pax, &r, 0, err) < 0)
+		if (take_record(pax, &r, err) < 0)
 			return -err->code;
 	}
 	return 0;

@@ -92,12 +92,12 @@ static void what_is_no_reference_is_refused(void **state)
 		"x%2Fy",
 		HEX64,
 		"x@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
-		"x@sha512:" HEX64,
+		"x@sha512:0123456789abcdef0123456789abcdef",
 		"h.a/UPPER",
 		"../x",
 		".",
 		"x:a/b:c:d",
-		"x@y@" DIGEST,
+		"x@y@sha256:01",
 	};
 
 	(void)state;
