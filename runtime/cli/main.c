@@ -144,6 +144,8 @@ int main(int argc, char **argv)
 	struct sb_err err = SB_ERR_INIT;
 	const struct sb_cmd *cmd;
 
+	/* A monitor must not keep what our caller happened to have open. */
+	(void)close_range(3, ~0U, 0);
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		print_overview(argc < 2 ? stderr : stdout);

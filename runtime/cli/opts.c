@@ -34,14 +34,23 @@ static const struct sb_opt *find(const struct sb_opt_set sets[2], const char *wo
 	return NULL;
 }
 
+/* Requests and records are JSON: what is not UTF-8 would be dropped there, a user become root. */
+static bool is_utf8(const char *s)
+{
+	_cleanup_json_ json_t *text = json_string(s);
+
+	return text;
+}
+
 static int add_env(struct sb_strv *env, const char *value, struct sb_err *err)
 {
 	_cleanup_free_ char *assignment = NULL;
-	const char *ours;
+	const char *ours = getenv(value);
 
+	if (!is_utf8(value) || (ours && !is_utf8(ours)))
+		return sb_err_refuse(err, EILSEQ, "'%.40s' is not UTF-8", value);
 	if (strchr(value, '='))
 		return sb_strv_set_env(env, value, err);
-	ours = getenv(value);
 	if (!ours)
 		return 0; /* docker run -e NAME: nothing to take */
 	if (asprintf(&assignment, "%s=%s", value, ours) < 0)
@@ -69,9 +78,10 @@ static const char *expectation(enum sb_opt_type type)
 		return "a name is letters, digits, '_', '.' and '-', at most 63, the first no sign";
 	case SB_OPT_JSON:
 		return "the only format is json";
+	case SB_OPT_STR:
+		return "text in UTF-8 is needed";
 	case SB_OPT_ENV:
 	case SB_OPT_FLAG:
-	case SB_OPT_STR:
 		break;
 	}
 	return "";
@@ -85,7 +95,7 @@ static int parse_value(enum sb_opt_type type, const char *value, void *field, st
 		return 0;
 	case SB_OPT_STR:
 		*(const char **)field = value;
-		return 0;
+		return is_utf8(value) ? 0 : -EILSEQ;
 	case SB_OPT_NAME:
 		*(const char **)field = value;
 		return sb_name_is_valid(value) ? 0 : -EINVAL;

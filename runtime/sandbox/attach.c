@@ -47,6 +47,7 @@ struct flow {
  * @conn:	connection to the monitor
  * @signal_fd:	our signals
  * @exec:	its number; 0 until it runs
+ * @early_signal: came before it ran and is passed on then; 0 for none
  * @master_fd:	its terminal; -1 without one
  * @saved:	settings of our terminal
  * @is_raw:	whether they have to be restored
@@ -57,6 +58,7 @@ struct session {
 	int conn;
 	int signal_fd;
 	int exec;
+	int early_signal;
 	int master_fd;
 	struct termios saved;
 	bool is_raw;
@@ -107,7 +109,22 @@ static int open_signals(struct session *s, struct sb_err *err)
 	return 0;
 }
 
-/* Pass a signal on. Returns < 0 if we are to leave: the program then dies with the connection. */
+static void pass_on(const struct session *s, int sig)
+{
+	json_t *request =
+		json_pack("{s:s, s:i, s:i}", "op", "kill", "exec", s->exec, "signal", sig);
+	struct sb_err ignored = SB_ERR_INIT;
+
+	/* It fails if the monitor has ended; how the program did is still to be read then. */
+	(void)sb_client_send(s->conn, request, NULL, 0, &ignored);
+}
+
+/*
+ * Handle a signal. The program may run already when we do not know it yet: the first one waits for
+ * that, and a second one means that the user has lost patience.
+ *
+ * Return: < 0 if we are to leave: the program then dies with the connection
+ */
 static int on_signal(struct session *s, bool tty, struct sb_err *err)
 {
 	struct signalfd_siginfo info;
@@ -119,16 +136,18 @@ static int on_signal(struct session *s, bool tty, struct sb_err *err)
 			copy_size(s);
 		return 0;
 	}
+	if (!tty && !s->exec && !s->early_signal) {
+		s->early_signal = (int)info.ssi_signo;
+		return 0;
+	}
 	if (tty || !s->exec) {
 		/* Keys arrive through the terminal; a signal from outside is for us. */
 		sb_err_set(err, EINTR, "stopped by SIG%s", sigabbrev_np((int)info.ssi_signo));
 		err->exit_code = 128 + (int)info.ssi_signo;
 		return -err->code;
 	}
-	return sb_client_send(s->conn,
-			      json_pack("{s:s, s:i, s:i}", "op", "kill", "exec", s->exec, "signal",
-					(int)info.ssi_signo),
-			      NULL, 0, err);
+	pass_on(s, (int)info.ssi_signo);
+	return 0;
 }
 
 /* Read what is there, or write what can be written; the poll(2) events say which. */
@@ -194,6 +213,8 @@ static int on_message(struct session *s, const struct sb_attach *how, json_t **r
 		return -err->code;
 	if (info)
 		s->exec = (int)exec;
+	if (info && s->early_signal)
+		pass_on(s, s->early_signal);
 	return 0;
 }
 

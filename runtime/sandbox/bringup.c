@@ -98,7 +98,7 @@ static int up_data(void *ctx, struct sb_err *err)
 	struct sb_sandbox *sb = ctx;
 	char path[64];
 
-	snprintf(path, sizeof(path), "sandboxes/%s", sb->rec.id);
+	snprintf(path, sizeof(path), "%s/%s", sb->home->data_dir, sb->rec.id);
 	if (mkdirat(sb->home->store_fd, path, 0700) < 0)
 		return sb_err_set(err, errno, "make '%s/%s'", sb->home->store_path, path);
 	sb->data_fd = sb_open_dir_at(sb->home->store_fd, path, err);
@@ -114,12 +114,12 @@ static void down_data(void *ctx)
 {
 	struct sb_sandbox *sb = ctx;
 	_cleanup_fd_ int dir =
-		openat(sb->home->store_fd, "sandboxes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		openat(sb->home->store_fd, sb->home->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret = dir < 0 ? -errno : sb_remove_tree_at(dir, sb->rec.id);
 
 	if (ret < 0)
-		sb_warn("remove '%s/sandboxes/%s': %s", sb->home->store_path, sb->rec.id,
-			strerror(-ret));
+		sb_warn("remove '%s/%s/%s': %s", sb->home->store_path, sb->home->data_dir,
+			sb->rec.id, strerror(-ret));
 }
 
 /* ---- running: ids, groups, processes, network, control socket ------------------------------- */

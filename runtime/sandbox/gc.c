@@ -9,8 +9,8 @@
  * unless its record says "stopped". Objects that name a sandbox without a directory are garbage
  * too: the directory is made first and removed last.
  *
- * Only this home's objects are looked at: its cgroup parent, addresses of its prefix, its two
- * directories.
+ * Only this home's objects are looked at: its cgroup parent, its two directories, and addresses of
+ * its store's prefix that are of no sandbox in that store.
  */
 #include "runtime/sandbox/gc.h"
 
@@ -133,7 +133,7 @@ static void collect_links(struct collection *c, const char *kind)
 /* Writable layers and logs whose sandbox is gone: also those from before a reboot. */
 static void collect_data(struct collection *c)
 {
-	int fd = openat(c->home->store_fd, "sandboxes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(c->home->store_fd, c->home->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
@@ -154,7 +154,8 @@ static int collect_address(const struct in6_addr *addr, void *arg)
 		number = number << 8 | addr->s6_addr[i];
 	sb_net_plan(&c->prefix, number, &plan);
 	snprintf(id, sizeof(id), "%016jx", (uintmax_t)number);
-	if (memcmp(&plan.addr, addr, sizeof(*addr)) != 0 || has_directory(c->home, id))
+	if (memcmp(&plan.addr, addr, sizeof(*addr)) != 0 || has_directory(c->home, id) ||
+	    sb_home_has_data(c->home, id))
 		return 0;
 	sb_net_destroy(&plan);
 	c->result.objects++;

@@ -17,6 +17,8 @@
 #include "runtime/base/path.h"
 #include "runtime/container/idmap.h"
 
+#define DATA_PREFIX "sandboxes"
+
 /* User ids for containers: systemd, docs/UIDS-GIDS.md, "Container UID ranges". */
 #define IDS_FIRST 524288U
 #define IDS_LAST  1879048191U
@@ -46,6 +48,7 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 		 struct sb_err *err)
 {
 	struct sb_home home = SB_HOME_INIT;
+	char suffix[16] = "";
 
 	if (geteuid() != 0) {
 		sb_err_refuse(err, EPERM, "sandboxes need root");
@@ -53,11 +56,11 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 	}
 	home.store_path = store_path;
 	home.run_path = run_path;
-	if (!strcmp(run_path, SB_RUN_DEFAULT))
-		snprintf(home.cgroup_parent, sizeof(home.cgroup_parent), "sbrun");
-	else
-		snprintf(home.cgroup_parent, sizeof(home.cgroup_parent), "sbrun-%08x",
-			 hash(run_path));
+	/* Homes may share a host, and even a store: each has its own groups and directory. */
+	if (strcmp(run_path, SB_RUN_DEFAULT) != 0)
+		snprintf(suffix, sizeof(suffix), "-%08x", hash(run_path));
+	snprintf(home.cgroup_parent, sizeof(home.cgroup_parent), "sbrun%s", suffix);
+	snprintf(home.data_dir, sizeof(home.data_dir), DATA_PREFIX "%s", suffix);
 	home.store_fd = sb_ensure_dir_at(AT_FDCWD, store_path, 0700, err);
 	if (home.store_fd < 0)
 		return -err->code;
@@ -68,7 +71,7 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 	}
 	if ((mkdirat(home.run_fd, "names", 0700) < 0 && errno != EEXIST) ||
 	    (mkdirat(home.run_fd, "ids", 0700) < 0 && errno != EEXIST) ||
-	    (mkdirat(home.store_fd, "sandboxes", 0700) < 0 && errno != EEXIST)) {
+	    (mkdirat(home.store_fd, home.data_dir, 0700) < 0 && errno != EEXIST)) {
 		sb_err_set(err, errno, "make the directories of '%s'", run_path);
 		sb_home_close(&home);
 		return -err->code;
@@ -201,6 +204,31 @@ int sb_home_for_each(const struct sb_home *home,
 		if (sb_id_is_valid(e->d_name))
 			ret = fn(home, e->d_name, arg);
 	return ret;
+}
+
+/**
+ * sb_home_has_data() - Whether a sandbox is in the store, of this home or of another that shares it
+ * @home:	home
+ * @id:		valid id
+ *
+ * Return: true if so, or if the store cannot be read
+ */
+bool sb_home_has_data(const struct sb_home *home, const char *id)
+{
+	int fd = openat(home->store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		char path[300];
+
+		if (strncmp(e->d_name, DATA_PREFIX, strlen(DATA_PREFIX)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", e->d_name, id);
+		if (faccessat(home->store_fd, path, F_OK, 0) == 0)
+			return true;
+	}
+	return !dir;
 }
 
 /**

@@ -6,7 +6,7 @@
  *   <run>/names/<name>   symbolic link whose target is the id: taking a name is one atomic call
  *   <run>/ids/<slot>     likewise for the ranges of user ids
  *   <run>/lock           held shared while a sandbox directory is being made, exclusively by gc
- *   <store>/sandboxes/<id>/   its writable layer and logs
+ *   <store>/sandboxes/<id>/   its writable layer and logs (sandboxes-<hash> for another <run>)
  *
  * <run> is on tmpfs and gone after a reboot, as the processes are; <store> stays.
  */
@@ -30,6 +30,7 @@ struct sb_err;
  * @store_path:		path of the store; borrowed
  * @run_path:		path of the state directory; borrowed
  * @cgroup_parent:	the cgroup below which all its sandboxes are
+ * @data_dir:		name of the directory in the store for their layers and logs
  * @store_fd:		the store
  * @run_fd:		the state directory
  */
@@ -37,6 +38,7 @@ struct sb_home {
 	const char *store_path;
 	const char *run_path;
 	char cgroup_parent[32];
+	char data_dir[32];
 	int store_fd;
 	int run_fd;
 };
@@ -55,6 +57,7 @@ int sb_home_resolve(const struct sb_home *home, const char *text, char ret_id[SB
 		    struct sb_err *err);
 int sb_home_for_each(const struct sb_home *home,
 		     int (*fn)(const struct sb_home *home, const char *id, void *arg), void *arg);
+bool sb_home_has_data(const struct sb_home *home, const char *id);
 bool sb_home_is_alive(const struct sb_home *home, const char *id);
 
 int sb_home_take_name(const struct sb_home *home, const char *name, const char *id,

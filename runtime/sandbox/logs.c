@@ -39,12 +39,13 @@ int sb_logs_open(const struct sb_home *home, const char *id, int exec, struct sb
 {
 	static const char *const suffix[] = { "out", "err" };
 	struct sb_logs logs = SB_LOGS_INIT;
-	char path[80];
+	char path[96];
 
 	for (int i = 0; i < 2; i++) {
 		off_t data;
 
-		snprintf(path, sizeof(path), "sandboxes/%s/logs/%d.%s", id, exec, suffix[i]);
+		snprintf(path, sizeof(path), "%s/%s/logs/%d.%s", home->data_dir, id, exec,
+			 suffix[i]);
 		logs.fds[i] = openat(home->store_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		data = logs.fds[i] < 0 ? 0 : lseek(logs.fds[i], 0, SEEK_DATA);
 		logs.from[i] = data > 0 ? data : 0; /* ENXIO: empty */
@@ -68,10 +69,10 @@ int sb_logs_newest(const struct sb_home *home, const char *id)
 {
 	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *e;
-	char path[80];
+	char path[96];
 	int fd, newest = 0;
 
-	snprintf(path, sizeof(path), "sandboxes/%s/logs", id);
+	snprintf(path, sizeof(path), "%s/%s/logs", home->data_dir, id);
 	fd = openat(home->store_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	while (dir && (e = readdir(dir))) {

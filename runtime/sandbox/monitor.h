@@ -57,7 +57,7 @@ enum sb_ending {
  * @ending:	how far the end has come
  * @kill_at_ms:	end of the grace period, monotonic
  * @stop_at_ms:	end of the lifetime, monotonic; 0 = never
- * @last_reply:	what the creator is told after everything was removed (run --rm), owned
+ * @last_reply:	what the creator is told when the sandbox has ended (run), owned
  */
 struct sb_monitor {
 	struct sb_sandbox *sb;

@@ -167,8 +167,11 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 		return -err->code;
 	if (sig < 1 || sig > SIGRTMAX)
 		return sb_err_refuse(err, EINVAL, "there is no signal %jd", (intmax_t)sig);
-	if (id == 0 && sig == SIGKILL)
+	if (id == 0 && sig == SIGKILL) {
+		m->clients[client].waits_for = -1;
 		sb_monitor_stop(m, 0);
+		return 0;
+	}
 	for (int i = 0; id == 0 && i < SB_SESSIONS_MAX; i++)
 		if (m->sessions[i].id && !m->sessions[i].is_ended)
 			(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, (int)sig);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -412,8 +413,11 @@ void sb_session_on_client_gone(struct sb_monitor *m, int client)
  */
 void sb_session_on_sync(struct sb_monitor *m, struct sb_session *s)
 {
+	struct pollfd p = { .fd = s->proc.sync_fd, .events = POLLIN };
 	_cleanup_json_ json_t *reply = NULL;
 
+	if (poll(&p, 1, 0) != 1)
+		return; /* the event was of an earlier session in this slot */
 	s->is_started = true;
 	if (sb_sync_result(s->proc.sync_fd, &s->failure) < 0) {
 		sb_close_fd(&s->proc.sync_fd);
@@ -525,14 +529,17 @@ static void complete_info(struct sb_monitor *m, struct sb_session *s, int status
 				  json_integer((json_int_t)usage->ru_maxrss * 1024));
 }
 
-/* Tell the client of a session how it ended, or keep the answer until everything is removed. */
+/*
+ * Tell the client of a session how it ended. The creator learns of its first session's end when the
+ * sandbox has ended too: what it does next (rm, another run by the same name) must work.
+ */
 static void report(struct sb_monitor *m, struct sb_session *s)
 {
 	json_t *reply = s->failure.code ? sb_error_json(&s->failure)
 					: json_pack("{s:O}", "exited", s->info);
 	bool is_main = m->sb->rec.main_exec == s->id;
 
-	if (s->client == 0 && is_main && m->sb->rec.remove)
+	if (s->client == 0 && is_main)
 		m->last_reply = json_incref(reply);
 	else if (s->client >= 0)
 		sb_request_reply(m, s->client, reply, NULL);
@@ -552,10 +559,10 @@ void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s)
 	char leaf[32];
 	int status = 0;
 
+	if (wait4(s->proc.pid, &status, WNOHANG, &usage) == 0)
+		return; /* likewise */
 	if (!s->is_started)
 		sb_session_on_sync(m, s);
-	if (wait4(s->proc.pid, &status, WNOHANG, &usage) == 0)
-		return;
 	drain(s);
 	sb_process_close(&s->proc);
 	complete_info(m, s, status, &usage);
