@@ -174,7 +174,6 @@ static void all_kinds_get_their_metadata(void **state)
 	st = stat_of(f, "d/f");
 	assert_int_equal(st.st_mode & 07777, 04755);
 	assert_int_equal(st.st_uid, 5);
-	assert_int_equal(st.st_gid, 0); /* though d has the set-group-id bit */
 	assert_int_equal(st.st_mtim.tv_sec, 1000);
 	fd = openat(f->layer, "d/f", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fgetxattr(fd, "security.capability", value, sizeof(value)), 20);
@@ -193,6 +192,22 @@ static void all_kinds_get_their_metadata(void **state)
 	assert_int_equal(stat_of(f, "p").st_gid, 5);
 	assert_int_equal(f->record.entries, 5);
 	assert_int_equal(f->record.file_bytes, 4);
+}
+
+static void a_set_group_id_directory_does_not_pass_its_group_on(void **state)
+{
+	struct fixture *f = *state;
+
+	tarball_add(&f->tar, &(struct tarent){ .name = "d", .type = '5', .mode = 02775, .gid = 9 });
+	add(f, "d/file", '0', "x");
+	add(f, "d/sub/file", '0', "x");
+	add(f, "d/link", '2', "x");
+	expect_unpacked(f);
+	assert_int_equal(stat_of(f, "d/file").st_gid, 0);
+	assert_int_equal(stat_of(f, "d/sub").st_gid, 0);
+	assert_int_equal(stat_of(f, "d/sub").st_mode & 07777, 0755);
+	assert_int_equal(stat_of(f, "d/sub/file").st_gid, 0);
+	assert_int_equal(stat_of(f, "d/link").st_gid, 0);
 }
 
 static void parents_that_are_not_listed_are_made(void **state)
@@ -398,6 +413,7 @@ int main(void)
 #define LAYER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		LAYER_TEST(all_kinds_get_their_metadata),
+		LAYER_TEST(a_set_group_id_directory_does_not_pass_its_group_on),
 		LAYER_TEST(parents_that_are_not_listed_are_made),
 		LAYER_TEST(whiteouts_become_overlays_own),
 		LAYER_TEST(whiteouts_do_not_depend_on_the_order),

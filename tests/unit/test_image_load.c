@@ -544,6 +544,25 @@ static void blobs_that_are_not_what_they_should_be_are_refused(void **state)
 	}
 }
 
+static void a_config_that_was_tampered_with_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const char *digests[] = { f->config, f->manifest };
+
+	for (size_t i = 0; i < SB_ARRAY_SIZE(digests); i++) {
+		char name[100], byte;
+		int fd;
+
+		snprintf(name, sizeof(name), "blobs/sha256/%s", digests[i] + 7);
+		fd = openat(f->layout, name, O_RDWR | O_CLOEXEC);
+		assert_int_equal(pread(fd, &byte, 1, 0), 1);
+		assert_int_equal(pwrite(fd, " ", 1, 0), 1);
+		expect_refused(f, f->layout, i == 0 ? "config has digest" : "manifest has digest");
+		assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
+		close(fd);
+	}
+}
+
 static void ambiguous_manifests_are_refused(void **state)
 {
 	static const struct {
@@ -632,6 +651,7 @@ int main(void)
 		LOAD_TEST(the_image_for_this_machine_is_chosen),
 		LOAD_TEST(images_for_other_machines_are_refused),
 		LOAD_TEST(blobs_that_are_not_what_they_should_be_are_refused),
+		LOAD_TEST(a_config_that_was_tampered_with_is_refused),
 		LOAD_TEST(ambiguous_manifests_are_refused),
 		LOAD_TEST(leftovers_of_the_dead_are_swept_those_of_the_living_not),
 		LOAD_TEST(a_name_that_moves_on_leaves_the_old_image),
