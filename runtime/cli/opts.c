@@ -9,6 +9,7 @@
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/num.h"
 #include "runtime/base/path.h"
 #include "runtime/base/str.h"
