@@ -91,6 +91,10 @@ void sb_request_notify(struct sb_monitor *m, int waits_for, const json_t *reply)
  */
 int sb_request_add_client(struct sb_monitor *m, int fd)
 {
+	/* Answers quote the command, so they are as long as requests: sb_client_connect(). */
+	int room = SB_REQUEST_MAX + 4096;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	for (int i = 0; i < SB_CLIENTS_MAX; i++) {
 		if (m->clients[i].fd >= 0)
 			continue;
