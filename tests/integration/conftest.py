@@ -4,6 +4,7 @@
 All sandboxes of a session live in a store and a state directory of their own (SBRUN_ROOT, SBRUN_RUN), so
 those of the person who runs the tests stay as they are. Images come from tools/mkimage, which caches them.
 """
+import ctypes
 import os
 import shutil
 import subprocess
@@ -55,6 +56,18 @@ def sbrun():
     command("gc")  # with no sandbox left it takes down what is the host's, too
     shutil.rmtree(top)
     assert left.rc == 0 and not left.json(), f"sandboxes left: {left.out}{left.err}"
+
+
+@pytest.fixture(scope="module")
+def own_network():
+    """Give the tests of a file a host network of their own: nobody else's links, routes and nftables."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    clone_newnet = 0x40000000  # sched.h
+    with open("/proc/self/ns/net", "rb") as home:
+        assert libc.unshare(clone_newnet) == 0, os.strerror(ctypes.get_errno())
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield
+        assert libc.setns(home.fileno(), clone_newnet) == 0, os.strerror(ctypes.get_errno())
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 Nothing here sleeps where there is an event to wait for; eventually() is for the few things of the kernel
 that have none (a network namespace is taken down some time after its last process).
 """
+import functools
 import ipaddress
 import json
 import os
@@ -54,8 +55,9 @@ class Sbrun:
             number = (number ^ byte) * 16777619 & 0xffffffff
         return f"sbrun-{number:08x}"
 
+    @functools.cached_property
     def network(self):
-        """Return the prefix of its addresses, as an ipaddress network."""
+        """The prefix of its addresses, as an ipaddress network."""
         return ipaddress.ip_network(self.ok("info", "--json").json()["prefix"] + "/48")
 
     def __call__(self, *args, stdin=b"", timeout=TIMEOUT_S, env=None, **options):
@@ -188,7 +190,7 @@ def _in_network(text, network):
 
 def links(sbrun):
     """Return sandboxes' network interfaces, but for those with a route to somebody else's sandbox."""
-    network = sbrun.network()
+    network = sbrun.network
     foreign = {r.get("dev") for r in _all_routes() if not _in_network(r["dst"], network)}
     return {link["ifname"] for link in json_of("ip", "-j", "link")
             if link["ifname"].startswith("sb")} - foreign
@@ -196,14 +198,14 @@ def links(sbrun):
 
 def routes(sbrun):
     """Return the routes of all tables to addresses of @sbrun's prefix."""
-    network = sbrun.network()
+    network = sbrun.network
     return {(r["dst"], r.get("dev"), r.get("table", "main")) for r in _all_routes()
             if _in_network(r["dst"], network)}
 
 
 def nft_elements(sbrun):
     """Return the addresses of @sbrun's prefix in sets of nftables."""
-    network = sbrun.network()
+    network = sbrun.network
     ruleset = json_of("nft", "-j", "list", "ruleset") or {"nftables": []}
     return {(entry[kind]["table"], entry[kind]["name"], element)
             for entry in ruleset["nftables"] for kind in ("set", "map") if kind in entry
