@@ -55,6 +55,32 @@ int sb_parse_u64(const char *s, uint64_t max, uint64_t *ret)
 }
 
 /**
+ * sb_parse_within() - The number in a name that the kernel or we have made: "exec-12", "12.json"
+ * @s:		word
+ * @before:	what it begins with
+ * @after:	what follows the number to the end
+ * @ret:	the number
+ *
+ * Return: 0, -EINVAL (another form) or -ERANGE
+ */
+int sb_parse_within(const char *s, const char *before, const char *after, uint64_t *ret)
+{
+	uint64_t n;
+	int r;
+
+	if (strncmp(s, before, strlen(before)) != 0)
+		return -EINVAL;
+	s += strlen(before);
+	r = digits(&s, UINT32_MAX, &n);
+	if (r < 0)
+		return r;
+	if (strcmp(s, after) != 0)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+/**
  * sb_parse_size() - A number of bytes, as in docker run --memory
  * @s:		decimal number with an optional unit b, k, m, g or t (powers of 1024, either case;
  *		"kb" and "kib" are accepted as well)

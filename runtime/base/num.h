@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 int sb_parse_u64(const char *s, uint64_t max, uint64_t *ret);
+int sb_parse_within(const char *s, const char *before, const char *after, uint64_t *ret);
 int sb_parse_size(const char *s, uint64_t *ret_bytes);
 int sb_parse_duration(const char *s, uint64_t *ret_ms);
 int sb_parse_port(const char *s, uint16_t *ret);

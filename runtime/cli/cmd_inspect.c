@@ -11,6 +11,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/num.h"
 #include "runtime/cli/cli.h"
 #include "runtime/sandbox/record.h"
 
@@ -48,13 +49,15 @@ static size_t list_execs(const struct sb_cli *cli, const char *id, int **ret)
 	fd = openat(cli->home.run_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	while (dir && (e = readdir(dir))) {
-		int exec = atoi(e->d_name); /* our own files: <n>.json */
-		int *grown = exec > 0 ? realloc(v, (n + 1) * sizeof(*v)) : NULL;
+		uint64_t exec;
+		int *grown = sb_parse_within(e->d_name, "", ".json", &exec) == 0
+				     ? realloc(v, (n + 1) * sizeof(*v))
+				     : NULL;
 
 		if (!grown)
 			continue;
 		v = grown;
-		v[n++] = exec;
+		v[n++] = (int)exec;
 	}
 	if (n)
 		qsort(v, n, sizeof(*v), by_number);
@@ -69,7 +72,7 @@ static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb
 	char id[SB_ID_LEN];
 	json_t *list;
 	size_t n;
-	int exec;
+	int exec = 0;
 
 	if (sb_target(cli, text, id, &exec, err) < 0)
 		return -err->code;
@@ -82,7 +85,7 @@ static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb
 	list = json_array();
 	n = list_execs(cli, id, &execs);
 	for (size_t i = 0; i < n; i++) {
-		json_t *o;
+		json_t *o = NULL;
 
 		if (load_exec(cli, id, execs[i], &o, err) == 0)
 			(void)json_array_append_new(list, o);
@@ -97,7 +100,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 
 	(void)opts;
 	for (int i = 0; i < argc; i++) {
-		json_t *o;
+		json_t *o = NULL;
 
 		if (inspect(cli, argv[i], &o, err) < 0) {
 			json_decref(list);

@@ -75,12 +75,13 @@ static void capture_read(struct capture *c)
 	}
 	keep = (size_t)n < CAPTURE_MAX - c->len ? (size_t)n : CAPTURE_MAX - c->len;
 	p = realloc(c->data, c->len + keep + 1);
-	if (!p)
-		keep = 0;
-	else
+	if (p) {
 		c->data = p;
-	memcpy(c->data + c->len, buf, keep);
-	c->len += keep;
+		memcpy(c->data + c->len, buf, keep);
+		c->len += keep;
+	} else {
+		keep = 0;
+	}
 	c->truncated |= keep < (size_t)n;
 }
 

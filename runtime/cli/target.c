@@ -83,7 +83,7 @@ int sb_target_each(struct sb_cli *cli, int argc, const char *argv[],
 	for (int i = 0; i < argc; i++) {
 		struct sb_err e = SB_ERR_INIT;
 		char id[SB_ID_LEN];
-		int exec;
+		int exec = 0;
 
 		if (sb_target(cli, argv[i], id, &exec, &e) == 0 &&
 		    fn(cli, id, exec, arg, &e) >= 0) {

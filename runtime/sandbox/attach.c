@@ -190,8 +190,12 @@ static int on_message(struct session *s, const struct sb_attach *how, json_t **r
 	int64_t exec = 0;
 	int fd;
 
-	if (sb_client_recv(s->conn, &msg, &fd, err) < 0)
+	if (sb_client_recv(s->conn, &msg, &fd, err) < 0) {
+		/* To a signal that came too late: how the program ended is told next. */
+		if (s->exec && err->code == ESRCH)
+			return 0;
 		return -err->code;
+	}
 	if (fd >= 0) {
 		s->master_fd = fd;
 		s->output.from = s->input.to = fd;

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
+#include "runtime/base/num.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/home.h"
 
@@ -70,16 +70,15 @@ int sb_logs_newest(const struct sb_home *home, const char *id)
 	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *e;
 	char path[96];
+	uint64_t exec;
 	int fd, newest = 0;
 
 	snprintf(path, sizeof(path), "%s/%s/logs", home->data_dir, id);
 	fd = openat(home->store_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
-	while (dir && (e = readdir(dir))) {
-		int exec = atoi(e->d_name); /* our own files: <n>.out, <n>.err */
-
-		newest = exec > newest ? exec : newest;
-	}
+	while (dir && (e = readdir(dir)))
+		if (sb_parse_within(e->d_name, "", ".out", &exec) == 0 && (int)exec > newest)
+			newest = (int)exec;
 	return newest;
 }
 

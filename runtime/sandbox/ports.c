@@ -21,6 +21,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
+#include "runtime/base/num.h"
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/sandbox.h"
@@ -71,11 +72,11 @@ static void match_process(pid_t pid, int exec, struct sb_port *ports, size_t n)
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	while (dir && (e = readdir(dir))) {
 		char link[64];
-		unsigned int inode;
+		uint64_t inode;
 		ssize_t len = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
 
 		link[len > 0 ? len : 0] = '\0';
-		if (sscanf(link, "socket:[%u]", &inode) != 1)
+		if (sb_parse_within(link, "socket:[", "]", &inode) < 0)
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			if (ports[i].listener.inode != inode || ports[i].host_pid)
@@ -113,7 +114,7 @@ static void match_owners(const struct sb_home *home, const struct sb_record *rec
 	_cleanup_fd_ int track = sb_cgroup_open(home->cgroup_parent, rec->id);
 	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *e;
-	int exec;
+	uint64_t exec;
 
 	if (track < 0)
 		return;
@@ -121,10 +122,10 @@ static void match_owners(const struct sb_home *home, const struct sb_record *rec
 	while (dir && (e = readdir(dir))) {
 		_cleanup_fd_ int leaf = -1;
 
-		if (sscanf(e->d_name, "exec-%d", &exec) != 1)
+		if (sb_parse_within(e->d_name, "exec-", "", &exec) < 0)
 			continue;
 		leaf = openat(track, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		match_leaf(leaf, exec, ports, n);
+		match_leaf(leaf, (int)exec, ports, n);
 	}
 }
 
@@ -193,12 +194,12 @@ static int look(const struct watch *w, uint16_t port, struct sb_port *ret, struc
 {
 	_cleanup_free_ struct sb_listener *l = NULL;
 	_cleanup_free_ struct sb_port *ports = NULL;
-	size_t n;
+	size_t n = 0;
 	int found = 0;
 
 	if (sb_listeners(w->diag_fd, &l, &n, err) < 0 || judge(w->rec, l, n, &ports, err) < 0)
 		return -err->code;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; ports && i < n; i++) {
 		const struct sb_listener *p = &ports[i].listener;
 
 		if (p->proto != SB_PROTO_TCP || p->port != port ||

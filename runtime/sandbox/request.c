@@ -163,7 +163,7 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 {
 	struct sb_session *s;
 	int64_t sig = SIGKILL;
-	int id;
+	int id = 0;
 
 	(void)fds;
 	(void)n_fds;
@@ -197,7 +197,7 @@ static int op_wait(struct sb_monitor *m, int client, const json_t *req, const in
 {
 	_cleanup_json_ json_t *record = NULL, *reply = NULL;
 	char path[32];
-	int id;
+	int id = 0;
 
 	(void)fds;
 	(void)n_fds;

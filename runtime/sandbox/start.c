@@ -100,7 +100,7 @@ int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
 	_cleanup_json_ json_t *reply = NULL;
 	struct sb_sandbox sb;
 	char id[SB_ID_LEN];
-	int pair[2], ret;
+	int pair[2] = { -1, -1 }, ret;
 	pid_t pid;
 
 	if (image->layers.n == 0)

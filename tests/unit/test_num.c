@@ -143,6 +143,22 @@ static void signals_go_by_number_or_name(void **state)
 	assert_int_equal(sb_parse_signal("", &sig), -EINVAL);
 }
 
+static void a_number_within_a_name_needs_the_whole_form(void **state)
+{
+	uint64_t n = 7;
+
+	(void)state;
+	assert_int_equal(sb_parse_within("exec-12", "exec-", "", &n), 0);
+	assert_int_equal(n, 12);
+	assert_int_equal(sb_parse_within("socket:[99]", "socket:[", "]", &n), 0);
+	assert_int_equal(n, 99);
+	assert_int_equal(sb_parse_within("exec-", "exec-", "", &n), -EINVAL);
+	assert_int_equal(sb_parse_within("exec-1x", "exec-", "", &n), -EINVAL);
+	assert_int_equal(sb_parse_within("12.json.tmp", "", ".json", &n), -EINVAL);
+	assert_int_equal(sb_parse_within("99999999999", "", "", &n), -ERANGE);
+	assert_int_equal(n, 99);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +170,7 @@ int main(void)
 		cmocka_unit_test(ports_are_1_to_65535),
 		cmocka_unit_test(cpus_are_thousandths_and_not_less_than_a_hundredth),
 		cmocka_unit_test(signals_go_by_number_or_name),
+		cmocka_unit_test(a_number_within_a_name_needs_the_whole_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
