@@ -5,14 +5,12 @@ import json
 import os
 import signal
 import subprocess
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import lib
-
-SLEEP = ("sleep", "1000")
+from sessions import TREES, finish, leaves, newest, record, start, tree
 
 
 @pytest.fixture(scope="module")
@@ -21,31 +19,6 @@ def box(sbrun, busybox_image):
     sandbox = lib.Sandbox(sbrun, sbrun.ok("create", busybox_image).out.strip())
     yield sandbox
     sbrun.ok("rm", "-f", sandbox.id)
-
-
-def start(sandbox, script, *flags, **options):
-    """Start a shell script in @sandbox in the foreground, wait until it says "ready", return the client."""
-    client = sandbox.sbrun.start("exec", *flags, sandbox.id, "sh", "-c", script, **options)
-    lib.read_until(client.stdout, b"ready\n")
-    return client
-
-
-def finish(client):
-    """Wait for the end of a client and return its exit code."""
-    client.communicate(timeout=lib.TIMEOUT_S)
-    return client.returncode
-
-
-def tree(sandbox, number):
-    """Return the pids, on the host, of all processes of a session."""
-    return [int(pid) for top in lib.cgroup_roots()
-            for procs in top.glob(f"{sandbox.id}/exec-{number}/cgroup.procs")
-            for pid in procs.read_text().split()]
-
-
-def newest(sandbox):
-    """Return the record of the session that was started last."""
-    return sandbox.inspect()["execs"][-1]
 
 
 # ---- exit codes: field.md section 3 --------------------------------------------------------------------------
@@ -61,16 +34,8 @@ def test_the_exit_code_of_the_program_is_the_exit_code(box, code):
 def test_a_program_killed_by_a_signal_gives_128_and_its_number(box, name):
     """And the record names it."""
     assert box.exec("sh", "-c", f"kill -{name} $$").rc == 128 + signal.Signals[f"SIG{name}"]
-    record = newest(box)
-    assert (record["reason"], record["signal"]) == ("signal", name)
-
-
-TREES = {
-    "child": "sleep 1000",
-    "own session": "setsid sleep 1000 & wait",
-    "double fork": "(setsid sh -c 'sleep 1000 & sleep 1000' &) ; sleep 1000",
-    "ignores signals": "trap '' TERM INT HUP; sleep 1000 & (trap '' TERM; sleep 1000) & wait",
-}
+    ended = newest(box)
+    assert (ended["reason"], ended["signal"]) == ("signal", name)
 
 
 @pytest.mark.parametrize("kind", TREES)
@@ -83,9 +48,9 @@ def test_a_timeout_kills_the_whole_tree_and_gives_124(sandbox, kind):
     assert finish(client) == 124
     for pid in pids:
         lib.await_end(pid)
-    record = box.inspect()["execs"][0]
-    assert (record["reason"], record["exitCode"]) == ("timeout", 124)
-    assert 1000 <= record["durationMs"] < 5000
+    ended = record(box, 1)
+    assert (ended["reason"], ended["exitCode"]) == ("timeout", 124)
+    assert 1000 <= ended["durationMs"] < 5000
     assert box.sh("echo alive") == "alive"
 
 
@@ -139,8 +104,8 @@ def test_a_program_that_cannot_be_executed_is_explained_in_one_line(hopeless, ki
     assert result.rc == code
     assert result.err.count("\n") == 1 and all(word in result.err for word in words), result.err
     assert result.out == ""
-    record = newest(hopeless)
-    assert (record["reason"], record["exitCode"]) == ("runtime_error", code)
+    ended = newest(hopeless)
+    assert (ended["reason"], ended["exitCode"]) == ("runtime_error", code)
 
 
 def test_a_missing_program_as_json_is_an_error_object(box):
@@ -381,39 +346,39 @@ def test_a_program_has_three_descriptors(box):
     assert sorted(fds) == [0, 1, 2]
     with open("/dev/null", "rb") as extra:
         os.set_inheritable(extra.fileno(), True)
-        result = box.exec("sh", "-c", "ls /proc/$$/fd", pass_fds=[extra.fileno()])
+        result = box.exec("sh", "-c", "ls /proc/$$/fd; true", pass_fds=[extra.fileno()])
     assert result.out.split() == ["0", "1", "2"]
 
 
 def test_json_captures_output_with_how_it_ended(box):
     """The exit code stays that of the program."""
     result = box.exec("sh", "-c", "echo out; echo err >&2; exit 3", flags=["--json"])
-    record = result.json()
+    seen = result.json()
     assert result.rc == 3 and result.err == ""
-    assert (record["stdout"], record["stderr"]) == ("out\n", "err\n")
-    assert (record["exitCode"], record["success"], record["reason"]) == (3, False, "exited")
-    assert (record["stdoutTruncated"], record["stderrTruncated"]) == (False, False)
-    assert record["id"] == f"{box.id}/{record['exec']}"
+    assert (seen["stdout"], seen["stderr"]) == ("out\n", "err\n")
+    assert (seen["exitCode"], seen["success"], seen["reason"]) == (3, False, "exited")
+    assert (seen["stdoutTruncated"], seen["stderrTruncated"]) == (False, False)
+    assert seen["id"] == f"{box.id}/{seen['exec']}"
     assert box.exec("true", flags=["--format", "json"]).json()["success"] is True
 
 
 @pytest.mark.parametrize("data", [b"\xff\x00\xfe", b"\xff", b"\xff\xfe", b"half \xe6\x97", bytes(range(256))])
 def test_json_captures_bytes_that_are_no_text_as_base64(box, data):
     """Text stays text, also with zero bytes in it."""
-    record = box.exec("cat", flags=["--json", "-i"], stdin=data).json()
-    assert record["stdoutEncoding"] == "base64"
-    assert base64.b64decode(record["stdout"], validate=True) == data
-    assert "stderrEncoding" not in record
+    seen = box.exec("cat", flags=["--json", "-i"], stdin=data).json()
+    assert seen["stdoutEncoding"] == "base64"
+    assert base64.b64decode(seen["stdout"], validate=True) == data
+    assert "stderrEncoding" not in seen
     text = box.exec("printf", "a\\0b", flags=["--json"]).json()
     assert text["stdout"] == "a\0b" and "stdoutEncoding" not in text
 
 
 def test_json_says_when_it_kept_only_the_beginning(box):
     """10 MiB of each stream; the program is not stopped by it."""
-    record = box.exec("sh", "-c", "head -c 12000000 /dev/zero | tr '\\0' x; echo done >&2", flags=["--json"]).json()
-    assert record["stdout"] == "x" * (10 << 20)
-    assert (record["stdoutTruncated"], record["stderrTruncated"]) == (True, False)
-    assert (record["stderr"], record["exitCode"]) == ("done\n", 0)
+    seen = box.exec("sh", "-c", "head -c 12000000 /dev/zero | tr '\\0' x; echo done >&2", flags=["--json"]).json()
+    assert seen["stdout"] == "x" * (10 << 20)
+    assert (seen["stdoutTruncated"], seen["stderrTruncated"]) == (True, False)
+    assert (seen["stderr"], seen["exitCode"]) == ("done\n", 0)
 
 
 # ---- clients -------------------------------------------------------------------------------------------------
@@ -426,28 +391,24 @@ def test_a_foreground_program_dies_with_its_client(sandbox, script, flags):
     box.sh("mkfifo /tmp/ready")
     client = box.sbrun.start("exec", *flags, box.id, "sh", "-c", f"echo ready >/tmp/ready; {script}")
     assert box.sh("cat /tmp/ready") == "ready"
-    pids = tree(box, 2)
+    number = next(e["exec"] for e in box.inspect()["execs"] if e["state"] == "running")
+    pids = tree(box, number)
+    assert pids
     client.kill()
     finish(client)
-    assert pids
     for pid in pids:
         lib.await_end(pid)
-    assert lib.eventually(lambda: newest_is_over(box, 2))["reason"] == "signal"
-
-
-def newest_is_over(sandbox, number):
-    """Return the record of session @number once it says that it has ended."""
-    record = sandbox.sbrun.ok("inspect", f"{sandbox.id}/{number}").json()
-    return record if record["state"] == "exited" else None
+    lib.eventually(lambda: record(box, number)["state"] == "exited")
+    assert record(box, number)["reason"] == "signal"
 
 
 def test_run_rm_removes_the_sandbox_when_its_client_is_killed(sbrun, busybox_image, no_leaks):
     """Nothing is left of it."""
-    client = sbrun.start("run", "--rm", busybox_image, "sh", "-c", "echo ready; sleep 1000")
+    client = sbrun.start("run", "--rm", "--name", "dies", busybox_image, "sh", "-c", "echo ready; sleep 1000")
     lib.read_until(client.stdout, b"ready\n")
     client.kill()
     finish(client)
-    lib.eventually(lambda: not sbrun.ok("ps", "-aq").out)
+    lib.eventually(lambda: "dies" not in sbrun.ok("ps", "-a").out)
 
 
 def test_a_stopped_client_with_a_full_pipe_holds_nobody_up(sandbox):
@@ -503,11 +464,6 @@ def test_many_programs_at_once_get_their_own_output(box):
 
 # ---- what stays behind ---------------------------------------------------------------------------------------
 
-def leaves(sandbox):
-    """Return the cgroups of a sandbox's sessions."""
-    return [path for top in lib.cgroup_roots() for path in top.glob(f"{sandbox.id}/exec-*")]
-
-
 def test_three_hundred_programs_leave_nothing_in_the_monitor(sandbox):
     """No descriptor and no cgroup, also of those that could not be started."""
     box = sandbox()
@@ -546,12 +502,13 @@ def test_process_1_reaps_orphans(box):
     lib.eventually(lambda: not zombies(box))
 
 
-def test_a_signal_storm_leaves_the_client_consistent(box):
-    """A signal that comes while the program ends must not change the exit code."""
+@pytest.mark.parametrize("command", ["exec", "run"])
+def test_a_signal_while_the_program_ends_does_not_spoil_its_exit_code(sbrun, box, busybox_image, command):
+    """It is the program's, or that of a program killed by the signal."""
+    where = ["exec", box.id] if command == "exec" else ["run", "--rm", busybox_image]
     for _ in range(20):
-        client = start(box, "echo ready; exit 5")
-        sender = threading.Thread(target=lambda c=client: [c.send_signal(signal.SIGUSR1) for _ in range(5)])
-        sender.start()
-        code = finish(client)
-        sender.join()
-        assert code in (5, 128 + signal.SIGUSR1)
+        client = sbrun.start(*where, "sh", "-c", "echo ready; exit 5")
+        lib.read_until(client.stdout, b"ready\n")
+        for _ in range(5):
+            client.send_signal(signal.SIGUSR1)
+        assert finish(client) in (5, 128 + signal.SIGUSR1)
