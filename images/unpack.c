@@ -70,7 +70,7 @@ static int plan_layer(struct sb_unpack_plan *plan, const struct sb_incoming_laye
 	if (l->stored)
 		return sb_store_read_record(layers_dirfd, l->name, &l->record, err);
 	if (sb_bundle_find(bundle, layer->file, &span, err) < 0)
-		return -err->code;
+		return sb_err_prefix(err, "layer %.19s", layer->diff_id);
 	l->size = span.size;
 	sb_span_done(&span);
 	if (layer->size != SB_LAYER_SIZE_ANY && layer->size != l->size)
