@@ -186,7 +186,54 @@ static int admit(struct sb_nl *firewall, const struct in6_addr *addr, struct sb_
 }
 
 /**
+ * sb_net_open() - Connect to the firewall of the network namespace that the caller is in
+ * @ret:	connection; released with sb_net_close(), at best by the end of the process
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_net_open(struct sb_net *ret, struct sb_err *err)
+{
+	struct sb_nl nl = SB_NL_INIT;
+
+	if (sb_firewall_open(&nl, err) < 0)
+		return -err->code;
+	*ret = (struct sb_net){ .fd = nl.fd, .seq = nl.seq };
+	return 0;
+}
+
+/**
+ * sb_net_close() - Disconnect; may take 10 ms
+ * @net:	connection, also a closed one
+ */
+void sb_net_close(struct sb_net *net)
+{
+	sb_close_fd(&net->fd);
+}
+
+static int attach(struct sb_nl *firewall, const struct sb_net_plan *plan, int netns_fd,
+		  struct sb_err *err)
+{
+	_cleanup_nl_ struct sb_nl host = SB_NL_INIT;
+	_cleanup_nl_ struct sb_nl inside = SB_NL_INIT;
+	struct sb_err ignored = SB_ERR_INIT;
+	struct sb_veth veth;
+
+	if (sb_firewall_up(firewall, err) < 0 || prepare_inside(netns_fd, &inside, err) < 0 ||
+	    sb_nl_open(&host, NETLINK_ROUTE, err) < 0 ||
+	    sb_veth_create(&host, plan->host_if, netns_fd, &veth, err) < 0)
+		return -err->code;
+	if (set_up_host_end(&host, plan, veth.host_index, err) == 0 &&
+	    set_up_inside(&inside, plan, veth.inside_index, err) == 0 &&
+	    sb_link_wait_carrier(&host, veth.host_index, plan->host_if, err) == 0 &&
+	    admit(firewall, &plan->addr, err) == 0)
+		return 0;
+	(void)sb_link_delete(&host, plan->host_if, &ignored);
+	return -err->code;
+}
+
+/**
  * sb_net_create() - Give a network namespace its address
+ * @net:	connection to the firewall
  * @plan:	names and addresses
  * @netns_fd:	the namespace, new: it must not have an "eth0" yet; borrowed
  *
@@ -197,44 +244,33 @@ static int admit(struct sb_nl *firewall, const struct in6_addr *addr, struct sb_
  *
  * Return: 0, or a negative errno value (-EEXIST: the address, or the name of the link, is taken)
  */
-int sb_net_create(const struct sb_net_plan *plan, int netns_fd, struct sb_err *err)
+int sb_net_create(struct sb_net *net, const struct sb_net_plan *plan, int netns_fd,
+		  struct sb_err *err)
 {
-	_cleanup_nl_ struct sb_nl firewall = SB_NL_INIT;
-	_cleanup_nl_ struct sb_nl host = SB_NL_INIT;
-	_cleanup_nl_ struct sb_nl inside = SB_NL_INIT;
-	struct sb_err ignored = SB_ERR_INIT;
-	struct sb_veth veth;
+	struct sb_nl firewall = { .fd = net->fd, .seq = net->seq };
+	int ret = attach(&firewall, plan, netns_fd, err);
 
-	if (sb_firewall_open(&firewall, err) < 0 || sb_firewall_up(&firewall, err) < 0 ||
-	    prepare_inside(netns_fd, &inside, err) < 0 ||
-	    sb_nl_open(&host, NETLINK_ROUTE, err) < 0 ||
-	    sb_veth_create(&host, plan->host_if, netns_fd, &veth, err) < 0)
-		return -err->code;
-	if (set_up_host_end(&host, plan, veth.host_index, err) == 0 &&
-	    set_up_inside(&inside, plan, veth.inside_index, err) == 0 &&
-	    sb_link_wait_carrier(&host, veth.host_index, plan->host_if, err) == 0 &&
-	    admit(&firewall, &plan->addr, err) == 0)
-		return 0;
-	(void)sb_link_delete(&host, plan->host_if, &ignored);
-	return -err->code;
+	net->seq = firewall.seq;
+	return ret;
 }
 
 /**
  * sb_net_dismiss() - End an attachment whose namespace is dying: the quick half of sb_net_destroy()
+ * @net:	connection to the firewall
  * @plan:	names and addresses, the same as for sb_net_create()
  *
  * The address may neither call nor be called from now on, and sb_net_for_each_address() no longer
  * names it. The link, routes and neighbours go with the namespace, some milliseconds after
  * its last process and descriptor. Idempotent. Failures are logged at debug level only.
  */
-void sb_net_dismiss(const struct sb_net_plan *plan)
+void sb_net_dismiss(struct sb_net *net, const struct sb_net_plan *plan)
 {
-	_cleanup_nl_ struct sb_nl firewall = SB_NL_INIT;
+	struct sb_nl firewall = { .fd = net->fd, .seq = net->seq };
 	struct sb_err err = SB_ERR_INIT;
 
-	if (sb_firewall_open(&firewall, &err) < 0 ||
-	    sb_firewall_dismiss(&firewall, &plan->addr, &err) < 0)
+	if (sb_firewall_dismiss(&firewall, &plan->addr, &err) < 0)
 		sb_debug("%s", err.msg);
+	net->seq = firewall.seq;
 }
 
 /**
@@ -248,9 +284,12 @@ void sb_net_dismiss(const struct sb_net_plan *plan)
 void sb_net_destroy(const struct sb_net_plan *plan)
 {
 	_cleanup_nl_ struct sb_nl nl = SB_NL_INIT;
+	struct sb_net net = SB_NET_INIT;
 	struct sb_err err = SB_ERR_INIT;
 
-	sb_net_dismiss(plan);
+	if (sb_net_open(&net, &err) == 0)
+		sb_net_dismiss(&net, plan);
+	sb_net_close(&net);
 	for (int i = 0; i < DYING_LINK_TRIES; i++) {
 		/* By ioctl: unlike netlink it does not queue behind the dying namespace's lock. */
 		if (if_nametoindex(plan->host_if) == 0)

@@ -38,8 +38,30 @@ bool sb_net_id_is_usable(uint64_t id);
 int sb_net_host_up(const struct in6_addr *prefix, struct sb_err *err);
 void sb_net_host_down(const struct in6_addr *prefix);
 
-int sb_net_create(const struct sb_net_plan *plan, int netns_fd, struct sb_err *err);
-void sb_net_dismiss(const struct sb_net_plan *plan);
+/**
+ * struct sb_net - a connection to the host's firewall, kept by a caller that cares for milliseconds
+ * @fd:		netlink socket; -1 while closed
+ * @seq:	number of the last request
+ *
+ * When elements were removed lately, by anybody, the kernel lets the closing of such a socket wait
+ * for an RCU grace period, about 10 ms (nf_tables flushes its destroy work, nft_rcv_nl_event()). So
+ * keep it as long as the process lives.
+ */
+struct sb_net {
+	int fd;
+	uint32_t seq;
+};
+
+#define SB_NET_INIT       \
+	{                 \
+		.fd = -1, \
+	}
+
+int sb_net_open(struct sb_net *ret, struct sb_err *err);
+void sb_net_close(struct sb_net *net);
+int sb_net_create(struct sb_net *net, const struct sb_net_plan *plan, int netns_fd,
+		  struct sb_err *err);
+void sb_net_dismiss(struct sb_net *net, const struct sb_net_plan *plan);
 void sb_net_destroy(const struct sb_net_plan *plan);
 int sb_net_for_each_address(int (*fn)(const struct in6_addr *addr, void *arg), void *arg,
 			    struct sb_err *err);

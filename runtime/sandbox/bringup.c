@@ -176,14 +176,22 @@ static void down_cgroup(void *ctx)
 }
 
 /* Taken down after the processes, with which the link dies. */
-static void down_network(void *ctx)
+static void down_firewall(void *ctx)
 {
 	struct sb_sandbox *sb = ctx;
 
-	if (sb->create)
-		sb_net_dismiss(&sb->plan);
+	if (sb->net.fd >= 0)
+		sb_net_dismiss(&sb->net, &sb->plan);
 	else /* garbage collection: whatever may have happened, be sure */
 		sb_net_destroy(&sb->plan);
+}
+
+/* So that a failure from here on can undo what the network adds. */
+static int up_firewall(void *ctx, struct sb_err *err)
+{
+	struct sb_sandbox *sb = ctx;
+
+	return sb_net_open(&sb->net, err);
 }
 
 static int start_init(struct sb_sandbox *sb, const struct sb_rootfs *fs, struct sb_err *err)
@@ -266,7 +274,7 @@ static int up_network(void *ctx, struct sb_err *err)
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return sb_err_set(err, errno, "open '%s'", path);
-	return sb_net_create(&sb->plan, netns, err);
+	return sb_net_create(&sb->net, &sb->plan, netns, err);
 }
 
 static int up_ready(void *ctx, struct sb_err *err)
@@ -324,7 +332,7 @@ static const struct sb_step kept[] = {
 static const struct sb_step running[] = {
 	{ "user ids", up_ids, down_ids },
 	{ "cgroup", up_cgroup, down_cgroup },
-	{ "firewall", NULL, down_network },
+	{ "firewall", up_firewall, down_firewall },
 	{ "processes", up_processes, down_processes },
 	{ "network", up_network, NULL },
 	{ "process 1", up_ready, NULL },
@@ -351,6 +359,7 @@ int sb_sandbox_init(struct sb_sandbox *sb, const struct sb_home *home, const cha
 	*sb = (struct sb_sandbox){
 		.home = home,
 		.rec = SB_RECORD_INIT,
+		.net = SB_NET_INIT,
 		.state_fd = -1,
 		.lock_fd = -1,
 		.data_fd = -1,

@@ -52,6 +52,7 @@ struct sb_create {
  * @create:	how it is to be; likewise
  * @rec:	what is known about it
  * @plan:	its attachment to the network
+ * @net:	connection to the firewall: closed by the end of the process
  * @state_fd:	<run>/<id>
  * @lock_fd:	the lock in it
  * @data_fd:	<store>/sandboxes/<id>
@@ -70,6 +71,7 @@ struct sb_sandbox {
 	const struct sb_create *create;
 	struct sb_record rec;
 	struct sb_net_plan plan;
+	struct sb_net net;
 	int state_fd;
 	int lock_fd;
 	int data_fd;

@@ -22,6 +22,28 @@
 #include "net/nl.h"
 #include "runtime/base/err.h"
 
+/* Create and dismiss as a caller does that keeps no connection. */
+static inline int bed_net_create(const struct sb_net_plan *plan, int netns_fd, struct sb_err *err)
+{
+	struct sb_net net = SB_NET_INIT;
+	int ret = sb_net_open(&net, err);
+
+	if (ret == 0)
+		ret = sb_net_create(&net, plan, netns_fd, err);
+	sb_net_close(&net);
+	return ret;
+}
+
+static inline void bed_net_dismiss(const struct sb_net_plan *plan)
+{
+	struct sb_net net = SB_NET_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	assert_int_equal(sb_net_open(&net, &err), 0);
+	sb_net_dismiss(&net, plan);
+	sb_net_close(&net);
+}
+
 static const struct in6_addr bed_prefix = { .s6_addr = { 0xfd, 0x5b, 1, 2, 3, 4 } };
 
 /* Go into a new namespace that plays the host from now on. */
@@ -191,7 +213,7 @@ static inline void bed_create(const struct sb_net_plan *plan, int netns)
 	struct sb_err err = SB_ERR_INIT;
 	char text[512];
 
-	if (sb_net_create(plan, netns, &err) < 0)
+	if (bed_net_create(plan, netns, &err) < 0)
 		fail_msg("%s", sb_err_text(&err, text, sizeof(text)));
 }
 

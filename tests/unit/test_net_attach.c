@@ -417,10 +417,10 @@ static void a_dismissed_attachment_is_cut_off_at_once(void **state)
 	struct fixture *f = *state;
 	int fd = bed_bind(f->ns_b, SOCK_STREAM, &f->b.addr, PORT);
 
-	sb_net_dismiss(&f->b);
+	bed_net_dismiss(&f->b);
 	assert_int_equal(count_addresses(), 1);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
-	sb_net_dismiss(&f->b);
+	bed_net_dismiss(&f->b);
 	close(fd);
 }
 
@@ -449,7 +449,7 @@ static void a_taken_address_is_refused_and_nothing_left(void **state)
 	int ns = bed_netns();
 
 	strcpy(other.host_if, "sbother");
-	assert_int_equal(sb_net_create(&other, ns, &err), -EEXIST);
+	assert_int_equal(bed_net_create(&other, ns, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, "address 'fd5b:102:304:1::a' is taken"));
 	assert_int_equal(bed_count_links(), links);
 	assert_int_equal(count_addresses(), 2);
@@ -465,7 +465,7 @@ static void a_taken_name_is_refused_and_its_owner_unharmed(void **state)
 	int fd = bed_bind(f->ns_a, SOCK_STREAM, &f->a.addr, PORT);
 
 	other.addr.s6_addr[15] ^= 1;
-	assert_int_equal(sb_net_create(&other, ns, &err), -EEXIST);
+	assert_int_equal(bed_net_create(&other, ns, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, f->a.host_if));
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->a.addr, PORT, SOON_MS), 0);
 	close(fd);
@@ -480,7 +480,7 @@ static void a_namespace_that_is_attached_already_is_refused(void **state)
 	int links = bed_count_links();
 
 	sb_net_plan(&bed_prefix, 12, &other);
-	assert_int_equal(sb_net_create(&other, f->ns_a, &err), -EEXIST);
+	assert_int_equal(bed_net_create(&other, f->ns_a, &err), -EEXIST);
 	assert_int_equal(bed_count_links(), links);
 	assert_int_equal(count_addresses(), 2);
 }
@@ -494,7 +494,7 @@ static void what_is_no_namespace_is_refused_and_nothing_left(void **state)
 
 	(void)state;
 	sb_net_plan(&bed_prefix, 12, &plan);
-	assert_int_equal(sb_net_create(&plan, null, &err), -EINVAL);
+	assert_int_equal(bed_net_create(&plan, null, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "network namespace"));
 	assert_int_equal(bed_count_links(), links);
 	close(null);
@@ -515,7 +515,7 @@ static void twenty_can_be_made_at_once(void **state)
 			int ns = bed_netns();
 
 			sb_net_plan(&bed_prefix, 100 + i, &plan);
-			if (sb_net_create(&plan, ns, &err) < 0) {
+			if (bed_net_create(&plan, ns, &err) < 0) {
 				fprintf(stderr, "%s\n", err.msg);
 				_exit(1);
 			}
