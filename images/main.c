@@ -31,6 +31,7 @@
 #include "images/tree.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/path.h"
 
 #define EXIT_FAILED 125 /* as docker run: we failed, as opposed to a command */
@@ -63,9 +64,7 @@ struct options {
 
 static int print_error(const struct sb_err *err, bool as_json)
 {
-	struct sb_err plain = *err;
 	char text[SB_ERR_MSG_MAX + SB_ERR_HINT_MAX + 64];
-	const char *code = strerrorname_np(err->code);
 	_cleanup_free_ char *line = NULL;
 	json_t *o;
 
@@ -73,12 +72,10 @@ static int print_error(const struct sb_err *err, bool as_json)
 		dprintf(STDERR_FILENO, "sbrun: load: %s\n", sb_err_text(err, text, sizeof(text)));
 		return EXIT_FAILED;
 	}
-	plain.hint[0] = '\0';
-	sb_err_text(&plain, text, sizeof(text));
-	o = json_pack("{s:{s:s, s:s, s:s}}", "error", "code", code ? code : "EIO", "message", text,
-		      "hint", err->hint);
-	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	dprintf(STDERR_FILENO, "%s\n", line ? line : "{\"error\":{\"code\":\"EIO\"}}");
+	o = sb_json_from_err(
+		err); /* an error is data too: standard output, as everywhere in sbrun */
+	line = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+	dprintf(STDOUT_FILENO, "%s\n", line ? line : "{\"error\":{\"code\":\"EIO\"}}");
 	json_decref(o);
 	return EXIT_FAILED;
 }
@@ -143,12 +140,13 @@ static int print_loaded(const struct sb_loaded_list *list, bool as_json, struct 
 		if (!as_json)
 			printf("Loaded: %s\n", familiar);
 		(void)json_array_append_new(
-			images, json_pack("{s:s, s:s, s:I, s:I}", "reference", l->reference,
-					  "digest", l->digest, "layers", (json_int_t)l->layers,
-					  "sizeBytes", (json_int_t)l->size_bytes));
+			images,
+			json_pack("{s:s, s:s, s:s, s:I, s:I}", "reference", familiar,
+				  "fullReference", l->reference, "digest", l->digest, "layers",
+				  (json_int_t)l->layers, "sizeBytes", (json_int_t)l->size_bytes));
 	}
 	o = json_pack("{s:o}", "images", images);
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	json_decref(o);
 	if (as_json)
 		printf("%s\n", text ? text : "");

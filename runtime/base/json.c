@@ -196,3 +196,22 @@ json_t *sb_json_from_strv(const struct sb_strv *list)
 	}
 	return a;
 }
+
+/**
+ * sb_json_from_err() - An error as clients and users see it
+ * @err:	error that is set
+ *
+ * Return: {"error": {"code", "errno", "message", "hint", "exitCode"}}, dropped by the caller
+ */
+json_t *sb_json_from_err(const struct sb_err *err)
+{
+	const char *name = strerrorname_np(err->code);
+	struct sb_err plain = *err;
+	char message[SB_ERR_MSG_MAX + 64];
+
+	plain.hint[0] = '\0';
+	return json_pack(
+		"{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO", "errno",
+		err->code, "message", sb_err_text(&plain, message, sizeof(message)), "hint",
+		err->hint[0] ? err->hint : NULL, "exitCode", err->exit_code ? err->exit_code : 125);
+}

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/sys.h"
 #include "runtime/cli/cli.h"
-#include "runtime/sandbox/monitor.h"
 
 /**
  * sb_out_json() - Print a JSON value and a newline
@@ -35,7 +35,7 @@ void sb_out_error(const struct sb_cli *cli, const char *command, const struct sb
 	char text[SB_ERR_MSG_MAX + SB_ERR_HINT_MAX + 128];
 
 	if (cli->json)
-		sb_out_json(sb_error_json(err));
+		sb_out_json(sb_json_from_err(err));
 	else
 		sb_log(SB_LOG_ERROR, "%s%s%s", command ? command : "", command ? ": " : "",
 		       sb_err_text(err, text, sizeof(text)));

@@ -29,6 +29,7 @@
 
 #include "images/image.h"
 #include "runtime/base/cleanup.h"
+#include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/client.h"
@@ -268,7 +269,7 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 	for (int i = 0; i < SB_CLIENTS_MAX; i++)
 		m.clients[i].fd = -1;
 	if (set_up(&m, client_fd, &err) < 0) {
-		(void)sb_client_send(client_fd, sb_error_json(&err), NULL, 0, &err);
+		(void)sb_client_send(client_fd, sb_json_from_err(&err), NULL, 0, &err);
 		_exit(1);
 	}
 	reply = json_pack("{s:{s:s, s:s}}", "created", "id", sb->rec.id, "address",

@@ -82,6 +82,5 @@ int sb_request_add_client(struct sb_monitor *m, int fd);
 void sb_request_handle(struct sb_monitor *m, int client);
 void sb_request_reply(struct sb_monitor *m, int client, json_t *reply, const int *fd);
 void sb_request_notify(struct sb_monitor *m, int waits_for, const json_t *reply);
-json_t *sb_error_json(const struct sb_err *err);
 
 #endif /* SB_SANDBOX_MONITOR_H */

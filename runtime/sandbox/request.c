@@ -23,25 +23,6 @@
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/monitor.h"
 
-/**
- * sb_error_json() - An error as clients and users see it
- * @err:	error that is set
- *
- * Return: {"error": {"code", "errno", "message", "hint", "exitCode"}}, dropped by the caller
- */
-json_t *sb_error_json(const struct sb_err *err)
-{
-	const char *name = strerrorname_np(err->code);
-	struct sb_err plain = *err;
-	char message[SB_ERR_MSG_MAX + 64];
-
-	plain.hint[0] = '\0';
-	return json_pack(
-		"{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO", "errno",
-		err->code, "message", sb_err_text(&plain, message, sizeof(message)), "hint",
-		err->hint[0] ? err->hint : NULL, "exitCode", err->exit_code ? err->exit_code : 125);
-}
-
 static void drop_client(struct sb_monitor *m, int client)
 {
 	sb_close_fd(&m->clients[client].fd);
@@ -284,7 +265,7 @@ void sb_request_handle(struct sb_monitor *m, int client)
 	}
 	if (sb_json_parse(buf, (size_t)n, &req, &err) < 0 ||
 	    dispatch(m, client, req, fds, n_fds, &err) < 0) {
-		reply = sb_error_json(&err);
+		reply = sb_json_from_err(&err);
 		sb_request_reply(m, client, reply, NULL);
 	}
 	while (n_fds > 0)

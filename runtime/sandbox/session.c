@@ -535,7 +535,7 @@ static void complete_info(struct sb_monitor *m, struct sb_session *s, int status
  */
 static void report(struct sb_monitor *m, struct sb_session *s)
 {
-	json_t *reply = s->failure.code ? sb_error_json(&s->failure)
+	json_t *reply = s->failure.code ? sb_json_from_err(&s->failure)
 					: json_pack("{s:O}", "exited", s->info);
 	bool is_main = m->sb->rec.main_exec == s->id;
 
