@@ -110,16 +110,19 @@ static int up_data(void *ctx, struct sb_err *err)
 	return sb->logs_fd < 0 ? -err->code : 0;
 }
 
+/*
+ * Out of sight at once, so that nobody finds a half of it. To delete the files takes milliseconds
+ * on a disk: the monitor does it after its last answer, see sb_sandbox_discard().
+ */
 static void down_data(void *ctx)
 {
 	struct sb_sandbox *sb = ctx;
-	_cleanup_fd_ int dir =
-		openat(sb->home->store_fd, sb->home->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int ret = dir < 0 ? -errno : sb_remove_tree_at(dir, sb->rec.id);
+	char from[80], to[96];
 
-	if (ret < 0)
-		sb_warn("remove '%s/%s/%s': %s", sb->home->store_path, sb->home->data_dir,
-			sb->rec.id, strerror(-ret));
+	snprintf(from, sizeof(from), "%s/%s", sb->home->data_dir, sb->rec.id);
+	snprintf(to, sizeof(to), "%s/" SB_HOME_GONE "%s", sb->home->data_dir, sb->rec.id);
+	if (renameat(sb->home->store_fd, from, sb->home->store_fd, to) < 0 && errno != ENOENT)
+		sb_warn("remove '%s/%s': %s", sb->home->store_path, from, strerror(errno));
 }
 
 /* ---- running: ids, groups, processes, network, control socket ------------------------------- */
@@ -414,4 +417,24 @@ void sb_sandbox_end(struct sb_sandbox *sb)
 void sb_sandbox_remove(struct sb_sandbox *sb)
 {
 	sb_steps_down(kept, SB_ARRAY_SIZE(kept), sb);
+}
+
+/**
+ * sb_sandbox_discard() - Delete the files of a sandbox that was removed
+ * @sb:		sandbox after sb_sandbox_remove(), or after sb_sandbox_up() failed
+ *
+ * What a killed process leaves undone is done by garbage collection.
+ */
+void sb_sandbox_discard(struct sb_sandbox *sb)
+{
+	_cleanup_fd_ int dir =
+		openat(sb->home->store_fd, sb->home->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
+	int ret;
+
+	snprintf(name, sizeof(name), SB_HOME_GONE "%s", sb->rec.id);
+	ret = dir < 0 ? -errno : sb_remove_tree_at(dir, name);
+	if (ret < 0)
+		sb_warn("remove '%s/%s/%s': %s", sb->home->store_path, sb->home->data_dir, name,
+			strerror(-ret));
 }

@@ -59,6 +59,7 @@ static void remove_all(const struct sb_home *home, const char *id)
 	}
 	sb_sandbox_end(&sb);
 	sb_sandbox_remove(&sb);
+	sb_sandbox_discard(&sb);
 }
 
 /**
@@ -130,6 +131,16 @@ static void collect_links(struct collection *c, const char *kind)
 	}
 }
 
+/* Whether files of a sandbox may go: it has no directory, or they were removed already. */
+static bool is_garbage(const struct collection *c, const char *name)
+{
+	size_t prefix = strlen(SB_HOME_GONE);
+
+	if (!strncmp(name, SB_HOME_GONE, prefix))
+		return sb_id_is_valid(name + prefix);
+	return sb_id_is_valid(name) && !has_directory(c->home, name);
+}
+
 /* Writable layers and logs whose sandbox is gone: also those from before a reboot. */
 static void collect_data(struct collection *c)
 {
@@ -138,8 +149,7 @@ static void collect_data(struct collection *c)
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)))
-		if (sb_id_is_valid(e->d_name) && !has_directory(c->home, e->d_name) &&
-		    sb_remove_tree_at(dirfd(dir), e->d_name) == 0)
+		if (is_garbage(c, e->d_name) && sb_remove_tree_at(dirfd(dir), e->d_name) == 0)
 			c->result.objects++;
 }
 

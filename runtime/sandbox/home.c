@@ -34,6 +34,14 @@ static uint32_t hash(const char *s)
 	return h;
 }
 
+/* Looking first spares the lock of the parent directory, which others may hold for long. */
+static int need_dir(int dirfd, const char *name)
+{
+	if (faccessat(dirfd, name, F_OK, 0) == 0 || mkdirat(dirfd, name, 0700) == 0)
+		return 0;
+	return errno == EEXIST ? 0 : -1;
+}
+
 /**
  * sb_home_open() - Open a place with sandboxes, made if it is missing
  * @store_path:	absolute path of the store; borrowed for as long as @ret lives
@@ -69,9 +77,8 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 		sb_home_close(&home);
 		return -err->code;
 	}
-	if ((mkdirat(home.run_fd, "names", 0700) < 0 && errno != EEXIST) ||
-	    (mkdirat(home.run_fd, "ids", 0700) < 0 && errno != EEXIST) ||
-	    (mkdirat(home.store_fd, home.data_dir, 0700) < 0 && errno != EEXIST)) {
+	if (need_dir(home.run_fd, "names") < 0 || need_dir(home.run_fd, "ids") < 0 ||
+	    need_dir(home.store_fd, home.data_dir) < 0) {
 		sb_err_set(err, errno, "make the directories of '%s'", run_path);
 		sb_home_close(&home);
 		return -err->code;

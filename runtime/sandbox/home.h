@@ -22,6 +22,9 @@ struct sb_err;
 #define SB_ID_LEN   17 /* 16 hexadecimal digits and NUL */
 #define SB_NAME_LEN 64
 
+#define SB_HOME_GONE \
+	".gone-" /* what the name of a sandbox's files begins with once it is removed */
+
 #define SB_STORE_DEFAULT "/var/lib/sbrun"
 #define SB_RUN_DEFAULT   "/run/sbrun"
 

@@ -190,6 +190,8 @@ static void finish(struct sb_monitor *m)
 			  sb->rec.exit_code);
 	sb_request_notify(m, -1, reply);
 	json_decref(reply);
+	if (sb->rec.remove)
+		sb_sandbox_discard(sb);
 }
 
 /* Become independent of whoever started us. */
@@ -270,6 +272,7 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 		m.clients[i].fd = -1;
 	if (set_up(&m, client_fd, &err) < 0) {
 		(void)sb_client_send(client_fd, sb_json_from_err(&err), NULL, 0, &err);
+		sb_sandbox_discard(sb);
 		_exit(1);
 	}
 	reply = json_pack("{s:{s:s, s:s}}", "created", "id", sb->rec.id, "address",

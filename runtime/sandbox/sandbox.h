@@ -90,6 +90,7 @@ int sb_sandbox_init(struct sb_sandbox *sb, const struct sb_home *home, const cha
 int sb_sandbox_up(struct sb_sandbox *sb, struct sb_err *err);
 void sb_sandbox_end(struct sb_sandbox *sb);
 void sb_sandbox_remove(struct sb_sandbox *sb);
+void sb_sandbox_discard(struct sb_sandbox *sb);
 
 int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
 		     const struct sb_image *image, char ret_id[SB_ID_LEN], struct sb_err *err);
