@@ -17,6 +17,16 @@
 
 #define CPU_PERIOD_US 100000 /* the kernel's default: Documentation/admin-guide/cgroup-v2.rst */
 
+/* Say why the children of a group on the way to @parent cannot have the controllers. */
+static int explain(const char *parent, struct sb_err *err)
+{
+	(void)sb_err_prefix(err, "enable cgroup controllers for '%s'", parent);
+	if (err->code == EBUSY)
+		return sb_err_hint(err, "processes live in a group above it, which is not the "
+					"host's root: is this a container?");
+	return sb_err_hint(err, "are memory, pids and cpu in cgroup.controllers?");
+}
+
 /*
  * Let the children of every group from the root to @parent have the controllers. Fails where a
  * process lives in one of those groups ("no internal process constraint", cgroup-v2.rst); the root
@@ -34,10 +44,8 @@ static int delegate(const char *parent, struct sb_err *err)
 
 		if (dir < 0)
 			return -err->code;
-		if (sb_put_at(dir, "cgroup.subtree_control", "+memory +pids +cpu", err) < 0) {
-			(void)sb_err_prefix(err, "enable cgroup controllers for '%s'", parent);
-			return sb_err_hint(err, "are memory, pids and cpu in cgroup.controllers?");
-		}
+		if (sb_put_at(dir, "cgroup.subtree_control", "+memory +pids +cpu", err) < 0)
+			return explain(parent, err);
 		if (len == 0)
 			return 0;
 		snprintf(name, sizeof(name), "%.*s", (int)len, p);

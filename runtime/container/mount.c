@@ -69,9 +69,12 @@ int sb_mount_clone(int dirfd, const char *path, unsigned int attrs, int idmap_fd
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (unsigned int)idmap_fd;
 	}
-	if (attr.attr_set && mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return sb_err_set(err, errno, "set attributes of the mount of '%s'", path);
-	return sb_steal_fd(&fd);
+	if (!attr.attr_set || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0)
+		return sb_steal_fd(&fd);
+	sb_err_set(err, errno, "set attributes of the mount of '%s'", path);
+	if (err->code == ENOSYS)
+		sb_err_hint(err, "Linux 5.19 or newer is needed");
+	return -err->code;
 }
 
 /**

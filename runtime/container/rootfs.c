@@ -63,6 +63,18 @@ static int make_writable(const struct sb_rootfs *fs, struct sb_err *err)
 	return 0;
 }
 
+/* Make the detached mount of one layer, with the container's id map. */
+static int open_layer(const struct sb_rootfs *fs, const char *layer, struct sb_err *err)
+{
+	int fd = sb_mount_clone(fs->layers_fd, layer, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
+				fs->userns_fd, err);
+
+	if (fd == -EINVAL) /* mount_setattr(2), "ID-mapped mounts" */
+		sb_err_hint(err, "the store's file system cannot map ids: ext4, xfs and btrfs can, "
+				 "tmpfs since Linux 6.3");
+	return fd;
+}
+
 /**
  * sb_rootfs_open() - Turn the parts of a root file system into detached mounts
  * @fs:		its parts; "upper" and "work" are made in its @rw_fd
@@ -82,8 +94,7 @@ int sb_rootfs_open(const struct sb_rootfs *fs, struct sb_rootfs_mounts *ret, str
 		return -err->code;
 	m.rw = sb_mount_clone(fs->rw_fd, "", MOUNT_ATTR_NODEV, -1, err);
 	for (; m.rw >= 0 && m.n_layers < fs->n_layers; m.n_layers++) {
-		int fd = sb_mount_clone(fs->layers_fd, fs->layers[m.n_layers],
-					MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fs->userns_fd, err);
+		int fd = open_layer(fs, fs->layers[m.n_layers], err);
 
 		if (fd < 0)
 			break;
@@ -139,7 +150,8 @@ static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
 	/* "volatile" (Linux 5.10): a sandbox does not outlive a crash of the host; no syncing. */
 	if (mount("overlay", "root", "overlay", MS_NODEV, data) < 0) {
 		sb_err_set(err, errno, "mount the overlay of %zu layers", m->n_layers);
-		return sb_err_hint(err, "is the store on a file system that overlayfs can use?");
+		return sb_err_hint(err, "is this Linux 5.19 or newer, and can overlayfs use the "
+					"store's file system?");
 	}
 	return 0;
 }
