@@ -44,11 +44,13 @@ static int collect(const struct sb_home *home, const char *id, void *arg)
 	struct sb_err err = SB_ERR_INIT;
 	struct list *list = arg;
 	struct sb_record *v;
+	bool is_wanted;
 
 	if (sb_record_load(home, id, &rec, &err) < 0)
 		return 0; /* being made, or removed this moment */
-	v = list->all || sb_home_is_alive(home, id) ? realloc(list->v, (list->n + 1) * sizeof(*v))
-						    : NULL;
+	/* A monitor lives on for a moment after it has recorded the end. */
+	is_wanted = list->all || (rec.status != SB_STATUS_STOPPED && sb_home_is_alive(home, id));
+	v = is_wanted ? realloc(list->v, (list->n + 1) * sizeof(*v)) : NULL;
 	if (!v) {
 		sb_record_done(&rec);
 		return 0;

@@ -3,10 +3,12 @@
 #include "runtime/sandbox/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,11 +19,30 @@
 #include "runtime/base/json.h"
 #include "runtime/sandbox/home.h"
 #include "runtime/sandbox/monitor.h"
+#include "runtime/sandbox/record.h"
+
+/* When a sandbox ends, its socket goes before its end is recorded: wait for that. */
+static void await_end(const struct sb_home *home, const char *id)
+{
+	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	struct sb_err ignored = SB_ERR_INIT;
+	char path[SB_ID_LEN + 8];
+	_cleanup_fd_ int lock = -1;
+
+	if (sb_record_load(home, id, &rec, &ignored) < 0 || rec.status != SB_STATUS_RUNNING)
+		return;
+	snprintf(path, sizeof(path), "%s/lock", id);
+	lock = openat(home->run_fd, path, O_RDONLY | O_CLOEXEC);
+	if (lock >= 0)
+		(void)flock(lock, LOCK_SH);
+}
 
 /**
  * sb_client_connect() - Connect to the monitor of a sandbox
  * @home:	home
  * @id:		valid id
+ *
+ * If the sandbox is about to end, waits until it has ended: its record is final after -ENOTCONN.
  *
  * Return: a blocking socket, or a negative errno value (-ENOTCONN: the sandbox is not running)
  */
@@ -38,9 +59,10 @@ int sb_client_connect(const struct sb_home *home, const char *id, struct sb_err 
 		 id);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		if (errno == ENOENT || errno == ECONNREFUSED)
-			return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", id);
-		return sb_err_set(err, errno, "connect to the monitor of '%s'", id);
+		if (errno != ENOENT && errno != ECONNREFUSED)
+			return sb_err_set(err, errno, "connect to the monitor of '%s'", id);
+		await_end(home, id);
+		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", id);
 	}
 	return sb_steal_fd(&fd);
 }
