@@ -48,12 +48,22 @@ class Sbrun:
         self.env = {**os.environ, "SBRUN_ROOT": str(root), "SBRUN_RUN": str(run)}
 
     @property
-    def cgroup_parent(self):
-        """The cgroup of its sandboxes in every hierarchy: runtime/sandbox/home.c, 32-bit FNV-1a."""
+    def _suffix(self):
+        """What tells homes apart: runtime/sandbox/home.c, 32-bit FNV-1a of the state directory's path."""
         number = 2166136261
         for byte in os.fsencode(self.run):
             number = (number ^ byte) * 16777619 & 0xffffffff
-        return f"sbrun-{number:08x}"
+        return f"-{number:08x}"
+
+    @property
+    def cgroup_parent(self):
+        """The cgroup of its sandboxes in every hierarchy."""
+        return "sbrun" + self._suffix
+
+    @property
+    def data(self):
+        """The directory of its sandboxes' writable layers and logs."""
+        return self.root / ("sandboxes" + self._suffix)
 
     @functools.cached_property
     def network(self):
@@ -213,10 +223,16 @@ def nft_elements(sbrun):
             if isinstance(element, str) and ":" in element and _in_network(element, network)}
 
 
+def below(top):
+    """Return the paths of all that lies below @top; it may change meanwhile."""
+    return {os.path.join(folder, name) for folder, folders, files in os.walk(top) for name in folders + files}
+
+
 def cgroups(sbrun):
     """Return the cgroups of @sbrun's sandboxes in every hierarchy."""
-    return {str(path) for top in Path("/sys/fs/cgroup").glob(f"**/{sbrun.cgroup_parent}")
-            for path in top.glob("**/") if path != top}
+    mount = Path("/sys/fs/cgroup")
+    tops = [hierarchy / sbrun.cgroup_parent for hierarchy in [mount, *mount.iterdir()]]
+    return {folder for top in tops for folder, _, _ in os.walk(top) if folder != str(top)}
 
 
 def mounts(sbrun):
@@ -231,19 +247,27 @@ def mounts(sbrun):
     return found
 
 
+def _is_for_others_to_reap(entry):
+    """Whether the process of @entry, in /proc, is dead and no program of ours is its parent."""
+    state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+    return state == "Z" and not Path(f"/proc/{parent}/comm").read_text().startswith("sbrun")
+
+
 def processes(sbrun):
     """Return (pid, name) of all processes in @sbrun's cgroups, and of its programs."""
     found = set()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                name = (entry / "comm").read_text().strip()
-                if f"/{sbrun.cgroup_parent}/" in (entry / "cgroup").read_text() or (
-                        name.startswith("sbrun")
-                        and f"SBRUN_RUN={sbrun.run}\0".encode() in (entry / "environ").read_bytes()):
-                    found.add((int(entry.name), name))
-            except OSError:
-                continue  # it has just ended
+        if not entry.name.isdigit():
+            continue
+        try:
+            name = (entry / "comm").read_text().strip()
+            is_ours = name.startswith("sbrun") and \
+                f"SBRUN_RUN={sbrun.run}\0".encode() in (entry / "environ").read_bytes()
+            if (is_ours or f"/{sbrun.cgroup_parent}/" in (entry / "cgroup").read_text()) and \
+                    not _is_for_others_to_reap(entry):
+                found.add((int(entry.name), name))
+        except OSError:
+            continue  # it has just ended
     return found
 
 
@@ -260,8 +284,8 @@ def namespaces(sbrun):
 
 SNAPSHOTS = {"links": links, "routes": routes, "nft elements": nft_elements, "cgroups": cgroups,
              "mounts": mounts, "processes": processes, "namespaces": namespaces,
-             "state files": lambda sbrun: {str(path) for path in sbrun.run.glob("**/*")},
-             "sandbox directories": lambda sbrun: {str(path) for path in sbrun.root.glob("sandboxes/*")}}
+             "state files": lambda sbrun: below(sbrun.run),
+             "sandbox directories": lambda sbrun: set(os.listdir(sbrun.data))}
 
 
 def host_state(sbrun):

@@ -85,7 +85,7 @@ def test_files_made_inside_belong_to_shifted_users_on_disk(sandbox):
     box = sandbox()
     base = box.inspect()["idBase"]
     box.sh("touch /tmp/root; mkdir /tmp/app; chown 1000:2000 /tmp/app")
-    upper = box.sbrun.root / "sandboxes" / box.id / "upper"
+    upper = box.sbrun.data / box.id / "upper"
     assert [(s.st_uid, s.st_gid) for s in map(os.lstat, [upper / "tmp/root", upper / "tmp/app"])] == [
         (base, base), (base + 1000, base + 2000)]
     assert {os.lstat(p).st_uid for p in upper.rglob("*")} <= set(range(base, base + RANGE))

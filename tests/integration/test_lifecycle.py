@@ -61,7 +61,7 @@ def test_a_stopped_sandbox_holds_only_its_record_and_files(sbrun, sandbox):
     lib.eventually(lambda: not any(box.id in str(entry) for kind in ("cgroups", "mounts")
                                    for entry in lib.SNAPSHOTS[kind](sbrun)))
     lib.eventually(lambda: not lib.processes(sbrun) and not lib.links(sbrun) and not lib.nft_elements(sbrun))
-    assert (sbrun.root / "sandboxes" / box.id / "upper/tmp/kept").read_text() == "kept\n"
+    assert (sbrun.data / box.id / "upper/tmp/kept").read_text() == "kept\n"
     assert lib.leaks(before, lib.host_state(sbrun)).keys() <= {"state files"}
 
 
@@ -505,4 +505,4 @@ def test_two_homes_do_not_disturb_each_other(sbrun, sandbox, image_dir, tmp_path
     sbrun.ok("exec", "-d", mine.id, "httpd", "-f", "-p", "[::]:80")
     sbrun.ok("wait", mine.id, "--port", "80", "--timeout", "10s")
     assert lib.fetch(mine.inspect()["address"], 80)
-    assert not lib.cgroups(other) and not list((tmp_path / "store/sandboxes").iterdir())
+    assert not lib.cgroups(other) and not lib.below(other.data)
