@@ -98,6 +98,21 @@ static int run_command(struct sb_cli *cli, const struct sb_cmd *cmd, void *opts,
 	return cmd->run(cli, opts, argc, argv, err);
 }
 
+/* After a command line that could not be parsed to its end: was its error to be JSON? */
+static bool wants_json(int argc, const char *const argv[])
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+/* A full disk must not look like success. */
+static int finish_output(void)
+{
+	return fflush(stdout) == EOF || ferror(stdout) ? SB_EXIT_FAILED : 0;
+}
+
 static int dispatch(struct sb_cli *cli, const struct sb_cmd *cmd, int argc, const char **argv)
 {
 	_cleanup_free_ void *opts = calloc(1, cmd->opts_size + 1);
@@ -112,8 +127,9 @@ static int dispatch(struct sb_cli *cli, const struct sb_cmd *cmd, int argc, cons
 	ret = sb_opts_parse(sets, cmd->options_first, argc, argv, &err);
 	if (ret >= 0 && cli->help) {
 		print_help(cmd);
-		return 0;
+		return finish_output();
 	}
+	cli->json |= ret < 0 && wants_json(argc, argv);
 	sb_log_init(cli->debug ? SB_LOG_DEBUG : SB_LOG_INFO, cli->json);
 	if (ret >= 0)
 		ret = run_command(cli, cmd, opts, ret, argv, &err);
@@ -122,8 +138,8 @@ static int dispatch(struct sb_cli *cli, const struct sb_cmd *cmd, int argc, cons
 	if (cmd->done)
 		cmd->done(opts);
 	sb_home_close(&cli->home);
-	if (ret >= 0 && (fflush(stdout) == EOF || ferror(stdout)))
-		return SB_EXIT_FAILED; /* a full disk must not look like success */
+	if (ret >= 0 && finish_output() != 0)
+		return SB_EXIT_FAILED;
 	return ret >= 0 ? ret : err.exit_code ? err.exit_code : SB_EXIT_FAILED;
 }
 
@@ -149,12 +165,13 @@ int main(int argc, char **argv)
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		print_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? SB_EXIT_FAILED : 0;
+		return argc < 2 ? SB_EXIT_FAILED : finish_output();
 	}
 	if (!strcmp(argv[1], "--version"))
 		argv[1] = (char *)(uintptr_t) "version";
 	cmd = find_command(argv[1], &err);
 	if (!cmd) {
+		cli.json = wants_json(argc - 2, (const char **)(argv + 2));
 		sb_out_error(&cli, NULL, &err);
 		return SB_EXIT_FAILED;
 	}

@@ -137,13 +137,16 @@ static int unknown(const struct sb_opt_set sets[2], const char *word, struct sb_
 {
 	const char *names[64];
 	const char *similar;
+	char name[64];
 	size_t n = 0;
 
 	for (int i = 0; i < 2; i++)
 		for (const struct sb_opt *o = sets[i].table; o && o->name && n < 64; o++)
 			names[n++] = o->name;
 	sb_err_refuse(err, EINVAL, "unknown option '%.80s'", word);
-	similar = sb_opts_similar(word + strspn(word, "-"), names, n);
+	snprintf(name, sizeof(name), "%s", word + strspn(word, "-"));
+	name[strcspn(name, "=")] = '\0';
+	similar = sb_opts_similar(name, names, n);
 	if (similar)
 		return sb_err_hint(err, "did you mean '--%s'?", similar);
 	return sb_err_hint(err, "--help lists the options");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/log.h"
 #include "runtime/base/num.h"
 #include "runtime/cli/cli.h"
 #include "runtime/sandbox/record.h"
@@ -66,7 +67,7 @@ int sb_target_running(const struct sb_cli *cli, const char *text, struct sb_reco
  * @argv:	words: sandboxes or sessions
  * @fn:		does it for one
  * @arg:	handed to @fn
- * @err:	the last failure; earlier ones have been printed
+ * @err:	the last failure; earlier ones have been written to standard error
  *
  * Prints each word that succeeded, or with JSON the list of them.
  *
@@ -82,7 +83,7 @@ int sb_target_each(struct sb_cli *cli, int argc, const char *argv[],
 
 	for (int i = 0; i < argc; i++) {
 		struct sb_err e = SB_ERR_INIT;
-		char id[SB_ID_LEN];
+		char id[SB_ID_LEN], text[SB_ERR_MSG_MAX + SB_ERR_HINT_MAX];
 		int exec = 0;
 
 		if (sb_target(cli, argv[i], id, &exec, &e) == 0 &&
@@ -93,8 +94,8 @@ int sb_target_each(struct sb_cli *cli, int argc, const char *argv[],
 				puts(argv[i]);
 			continue;
 		}
-		if (failed)
-			sb_out_error(cli, NULL, err);
+		if (failed) /* standard output is one JSON value at most: for the last failure */
+			sb_log(SB_LOG_ERROR, "%s", sb_err_text(err, text, sizeof(text)));
 		*err = e;
 		failed = true;
 	}
