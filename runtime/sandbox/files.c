@@ -111,6 +111,22 @@ static int open_parent(int root, const char *full, const struct sb_record *rec, 
 	return sb_mkdir_in_root(root, parent, 0755, rec->id_base, rec->id_base, err);
 }
 
+/* Give the nameless file @fd its place: linkat(2) cannot replace a file, rename(2) can. */
+static int publish(int dir, int fd, const char *name, struct sb_err *err)
+{
+	char tmp[64];
+
+	snprintf(tmp, sizeof(tmp), ".sbrun-write.%d", getpid());
+	if (linkat(fd, "", dir, tmp, AT_EMPTY_PATH) < 0)
+		return sb_err_set(err, errno, "name the new file");
+	if (renameat(dir, tmp, dir, name) < 0) {
+		sb_err_set(err, errno, "rename to the final name");
+		(void)unlinkat(dir, tmp, 0);
+		return -err->code;
+	}
+	return 0;
+}
+
 /**
  * sb_files_write() - Write a file of a sandbox, whole or not at all
  * @rec:	record of a running sandbox
@@ -126,29 +142,24 @@ static int open_parent(int root, const char *full, const struct sb_record *rec, 
 int sb_files_write(const struct sb_record *rec, const char *path, int from_fd, uint64_t *ret_bytes,
 		   struct sb_err *err)
 {
-	char full[PATH_MAX], name[NAME_MAX + 1], tmp[64];
+	char full[PATH_MAX], name[NAME_MAX + 1];
 	_cleanup_fd_ int root = open_root(rec, err);
 	_cleanup_fd_ int dir = -1, fd = -1;
-	int ret;
 
 	if (root < 0 || sb_files_absolute(rec, path, full, sizeof(full), err) < 0)
 		return -err->code;
+	if (full[strlen(full) - 1] == '/')
+		return sb_err_set(err, EISDIR, "write '%s'", full);
 	dir = open_parent(root, full, rec, name, err);
 	if (dir < 0)
 		return -err->code;
-	snprintf(tmp, sizeof(tmp), ".sbrun-write.%d", getpid());
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* Without a name until it is complete: nothing stays if we are killed half-way. */
+	fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return sb_err_set(err, errno, "create '%s'", full);
-	ret = copy(from_fd, fd, ret_bytes, err);
-	if (ret == 0)
-		ret = inherit(dir, name, rec, fd, err);
-	if (ret == 0 && renameat(dir, tmp, dir, name) < 0)
-		ret = sb_err_set(err, errno, "rename to the final name");
-	if (ret < 0) {
-		(void)unlinkat(dir, tmp, 0);
+	if (copy(from_fd, fd, ret_bytes, err) < 0 || inherit(dir, name, rec, fd, err) < 0 ||
+	    publish(dir, fd, name, err) < 0)
 		return sb_err_prefix(err, "'%s'", full);
-	}
 	return 0;
 }
 
