@@ -164,14 +164,21 @@ int sb_put_at(int dirfd, const char *name, const char *value, struct sb_err *err
 	return 0;
 }
 
-/* Let @tmp take the place of @name in the same directory. */
+/* Let @tmp take the place of @name in the same directory; -1 with errno set and nothing changed. */
 static int put_in_place(int dirfd, const char *tmp, const char *name)
 {
-	if (renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE) == 0)
-		return unlinkat(dirfd, tmp, 0);
-	if (errno != ENOENT && errno != EINVAL) /* no old file; a file system that can't exchange */
-		return -1;
-	return renameat(dirfd, tmp, dirfd, name);
+	int saved;
+
+	if (renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE) < 0) {
+		/* No old file; or a file system that can't exchange. */
+		return errno == ENOENT || errno == EINVAL ? renameat(dirfd, tmp, dirfd, name) : -1;
+	}
+	if (unlinkat(dirfd, tmp, 0) == 0)
+		return 0;
+	saved = errno; /* a directory was in the place: put it back */
+	(void)renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE);
+	errno = saved;
+	return -1;
 }
 
 /**

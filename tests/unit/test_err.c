@@ -82,8 +82,20 @@ static void text_of_a_refused_value_has_no_errno_words(void **state)
 	char buf[512];
 
 	(void)state;
-	sb_err_set(&err, EINVAL, "'abc' is not a port");
+	assert_int_equal(sb_err_refuse(&err, EINVAL, "'abc' is not a port"), -EINVAL);
 	assert_string_equal(sb_err_text(&err, buf, sizeof(buf)), "'abc' is not a port");
+	sb_err_set(&err, EINVAL, "mount 'x'");
+	assert_string_equal(sb_err_text(&err, buf, sizeof(buf)), "mount 'x': Invalid argument");
+}
+
+static void text_cannot_steer_the_terminal(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	char buf[512];
+
+	(void)state;
+	sb_err_refuse(&err, EINVAL, "user '\033[2Jx\n'");
+	assert_string_equal(sb_err_text(&err, buf, sizeof(buf)), "user '?[2Jx?'");
 }
 
 int main(void)
@@ -96,6 +108,7 @@ int main(void)
 		cmocka_unit_test(messages_longer_than_the_object_are_cut_not_overrun),
 		cmocka_unit_test(text_is_message_errno_and_hint_on_one_line),
 		cmocka_unit_test(text_of_a_refused_value_has_no_errno_words),
+		cmocka_unit_test(text_cannot_steer_the_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
