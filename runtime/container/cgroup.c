@@ -150,19 +150,19 @@ static void wait_until_empty(int dirfd)
 			return;
 }
 
-/* Remove the groups below @dirfd (one level: leaves have no children of ours). */
-static void remove_leaves(int dirfd)
+/* Remove the empty groups below @dirfd (one level: leaves have no children); how many are left. */
+static size_t remove_leaves(int dirfd)
 {
-	_cleanup_fd_ int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_dir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *e;
+	size_t left = 0;
 
-	if (!dir)
-		return;
-	copy = -1;
-	while ((e = readdir(dir)))
-		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			(void)unlinkat(dirfd, e->d_name, AT_REMOVEDIR);
+	while (dir && (e = readdir(dir)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
+		    unlinkat(dirfd, e->d_name, AT_REMOVEDIR) < 0)
+			left++;
+	return left;
 }
 
 /**
@@ -190,7 +190,7 @@ int sb_cgroup_destroy(const char *parent, const char *name)
 			(void)sb_cgroup_kill(fd);
 			wait_until_empty(fd);
 		}
-		remove_leaves(fd);
+		(void)remove_leaves(fd);
 		(void)close(fd);
 		if (rmdir(path) < 0 && errno != ENOENT)
 			ret = -errno;
@@ -270,6 +270,17 @@ int sb_cgroup_leaf_create(const struct sb_cgroup *cg, const char *leaf, struct s
 int sb_cgroup_leaf_remove(const struct sb_cgroup *cg, const char *leaf)
 {
 	return unlinkat(cg->track_fd, leaf, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/**
+ * sb_cgroup_prune() - Remove all leaves without processes
+ * @cg:		the container's groups
+ *
+ * Return: how many leaves are left
+ */
+size_t sb_cgroup_prune(const struct sb_cgroup *cg)
+{
+	return remove_leaves(cg->track_fd);
 }
 
 /**

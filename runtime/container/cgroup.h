@@ -12,6 +12,7 @@
 #define SB_CONTAINER_CGROUP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sb_err;
@@ -70,6 +71,7 @@ void sb_cgroup_remove_parent(const char *parent);
 
 int sb_cgroup_leaf_create(const struct sb_cgroup *cg, const char *leaf, struct sb_err *err);
 int sb_cgroup_leaf_remove(const struct sb_cgroup *cg, const char *leaf);
+size_t sb_cgroup_prune(const struct sb_cgroup *cg);
 int sb_cgroup_join(const struct sb_cgroup *cg, struct sb_err *err);
 int sb_cgroup_kill(int dirfd);
 bool sb_cgroup_is_populated(int dirfd);

@@ -54,6 +54,7 @@ enum sb_ending {
  * @clients:	connections; the creator's is the first
  * @sessions:	running sessions
  * @last_session: number of the newest one
+ * @left_behind: a session has ended whose leaf still has processes
  * @ending:	how far the end has come
  * @kill_at_ms:	end of the grace period, monotonic
  * @stop_at_ms:	end of the lifetime, monotonic; 0 = never
@@ -66,6 +67,7 @@ struct sb_monitor {
 	struct sb_client clients[SB_CLIENTS_MAX];
 	struct sb_session sessions[SB_SESSIONS_MAX];
 	int last_session;
+	bool left_behind;
 	enum sb_ending ending;
 	uint64_t kill_at_ms;
 	uint64_t stop_at_ms;

@@ -8,8 +8,8 @@
  * a record execs/<n>.json that outlives everything but the sandbox's removal. In the foreground its
  * standard streams are the client's own descriptors, and it dies with the client's connection. In
  * the background they are pipes that the monitor reads into log files; it always reads, so such a
- * session never waits for anybody. Processes that a session leaves behind stay in its leaf until
- * the sandbox ends.
+ * session never waits for anybody. Processes that a session leaves behind stay in its leaf; a leaf
+ * that is empty is removed when a session ends.
  */
 #include "runtime/sandbox/session.h"
 
@@ -548,6 +548,22 @@ static void report(struct sb_monitor *m, struct sb_session *s)
 	s->client = -1;
 }
 
+/* Remove the leaf of a session that has ended, and those that others have left behind. */
+static void remove_leaf(struct sb_monitor *m, int id)
+{
+	char leaf[32];
+	size_t alive = 0;
+
+	snprintf(leaf, sizeof(leaf), "exec-%d", id);
+	if (sb_cgroup_leaf_remove(&m->sb->cgroup, leaf) == -EBUSY)
+		m->left_behind = true;
+	if (!m->left_behind)
+		return;
+	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+		alive += m->sessions[i].id && !m->sessions[i].is_ended;
+	m->left_behind = sb_cgroup_prune(&m->sb->cgroup) > alive + 1; /* and that of process 1 */
+}
+
 /**
  * sb_session_on_exit() - The first process of a session has ended
  * @m:		monitor
@@ -556,7 +572,6 @@ static void report(struct sb_monitor *m, struct sb_session *s)
 void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s)
 {
 	struct rusage usage;
-	char leaf[32];
 	int status = 0;
 
 	if (wait4(s->proc.pid, &status, WNOHANG, &usage) == 0)
@@ -576,8 +591,7 @@ void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s)
 	if (s->is_timed_out)
 		sb_session_kill(s);
 	sb_close_fd(&s->leaf_fd);
-	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
-	(void)sb_cgroup_leaf_remove(&m->sb->cgroup, leaf); /* EBUSY: it left processes behind */
+	remove_leaf(m, s->id);
 	if (s->logs[0].pipe_fd < 0 && s->logs[1].pipe_fd < 0)
 		release(s);
 }

@@ -297,7 +297,7 @@ def test_long_arguments_arrive_whole(box, words):
     """Up to what execve(2) takes: 128 KiB a word, some 2 MiB in all."""
     arguments = [str(i % 10) * 100_000 for i in range(words)]
     result = box.exec("sh", "-c", 'for w in "$@"; do echo ${#w}; done', "sh", *arguments)
-    assert result.out == "100000\n" * words
+    assert (result.rc, result.out) == (0, "100000\n" * words), result.err
 
 
 def test_bytes_that_are_no_text_are_refused_not_dropped(box):
@@ -474,7 +474,8 @@ def test_three_hundred_programs_leave_nothing_in_the_monitor(sandbox):
         codes = list(pool.map(lambda i: box.exec("/nosuch" if i % 10 == 0 else "true").rc, range(300)))
     assert sorted(set(codes)) == [0, 127]
     assert lib.eventually(lambda: not leaves(box))
-    assert lib.eventually(lambda: len(os.listdir(fds)) == before)
+    # At most: the connection of the first program may have been counted before the monitor closed it.
+    assert lib.eventually(lambda: len(os.listdir(fds)) <= before)
     assert len(box.inspect()["execs"]) == 301
 
 
