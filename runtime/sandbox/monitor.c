@@ -147,8 +147,14 @@ static int next_timeout(struct sb_monitor *m)
 			next = s->deadline_ms;
 		}
 	}
+	if (m->prune_at_ms && now >= m->prune_at_ms)
+		sb_session_prune(m);
+	if (m->prune_at_ms && m->prune_at_ms < next)
+		next = m->prune_at_ms;
 	if (next == UINT64_MAX)
 		return -1;
+	if (next <= now)
+		return 0;
 	return next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
 }
 

@@ -54,7 +54,9 @@ enum sb_ending {
  * @clients:	connections; the creator's is the first
  * @sessions:	running sessions
  * @last_session: number of the newest one
- * @left_behind: a session has ended whose leaf still has processes
+ * @prune_at_ms: when to look again for leaves of ended sessions that have become empty; 0 = when
+ *		the next session ends
+ * @prune_pause_ms: how long after that the next time; 0 = no leaf is left behind
  * @ending:	how far the end has come
  * @kill_at_ms:	end of the grace period, monotonic
  * @stop_at_ms:	end of the lifetime, monotonic; 0 = never
@@ -67,7 +69,8 @@ struct sb_monitor {
 	struct sb_client clients[SB_CLIENTS_MAX];
 	struct sb_session sessions[SB_SESSIONS_MAX];
 	int last_session;
-	bool left_behind;
+	uint64_t prune_at_ms;
+	uint64_t prune_pause_ms;
 	enum sb_ending ending;
 	uint64_t kill_at_ms;
 	uint64_t stop_at_ms;

@@ -548,20 +548,38 @@ static void report(struct sb_monitor *m, struct sb_session *s)
 	s->client = -1;
 }
 
+/**
+ * sb_session_prune() - Remove leaves of ended sessions that have become empty
+ * @m:		monitor
+ *
+ * What was killed with a session takes a moment to die; what it left behind may live on. So look
+ * again after 10, 20, 40 … ms, and after a second or so only when another session ends.
+ */
+void sb_session_prune(struct sb_monitor *m)
+{
+	size_t wanted = 1; /* that of process 1 */
+
+	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+		wanted += m->sessions[i].id && !m->sessions[i].is_ended;
+	if (sb_cgroup_prune(&m->sb->cgroup) <= wanted) {
+		m->prune_at_ms = m->prune_pause_ms = 0;
+		return;
+	}
+	m->prune_pause_ms = m->prune_pause_ms ? m->prune_pause_ms * 2 : 10;
+	m->prune_at_ms = m->prune_pause_ms > 1000 ? 0 : sb_now_ms() + m->prune_pause_ms;
+}
+
 /* Remove the leaf of a session that has ended, and those that others have left behind. */
 static void remove_leaf(struct sb_monitor *m, int id)
 {
 	char leaf[32];
-	size_t alive = 0;
 
 	snprintf(leaf, sizeof(leaf), "exec-%d", id);
 	if (sb_cgroup_leaf_remove(&m->sb->cgroup, leaf) == -EBUSY)
-		m->left_behind = true;
-	if (!m->left_behind)
+		m->prune_pause_ms = 0;
+	else if (!m->prune_pause_ms)
 		return;
-	for (int i = 0; i < SB_SESSIONS_MAX; i++)
-		alive += m->sessions[i].id && !m->sessions[i].is_ended;
-	m->left_behind = sb_cgroup_prune(&m->sb->cgroup) > alive + 1; /* and that of process 1 */
+	sb_session_prune(m);
 }
 
 /**

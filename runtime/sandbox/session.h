@@ -74,5 +74,6 @@ void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s);
 void sb_session_on_output(struct sb_session *s, int stream);
 void sb_session_on_client_gone(struct sb_monitor *m, int client);
 bool sb_session_any(const struct sb_monitor *m);
+void sb_session_prune(struct sb_monitor *m);
 
 #endif /* SB_SANDBOX_SESSION_H */
