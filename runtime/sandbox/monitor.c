@@ -122,19 +122,11 @@ static void on_event(struct sb_monitor *m, enum sb_event event, int slot)
 	}
 }
 
-/* Act on what is due, and tell how long epoll_wait(2) may sleep: -1 for ever. */
-static int next_timeout(struct sb_monitor *m)
+/* Kill sessions whose time is up; the earliest deadline of the others, UINT64_MAX without one. */
+static uint64_t check_deadlines(struct sb_monitor *m, uint64_t now)
 {
-	uint64_t now = sb_now_ms(), next = UINT64_MAX;
+	uint64_t next = UINT64_MAX;
 
-	if (m->ending == SB_ENDING_NONE && m->stop_at_ms && now >= m->stop_at_ms)
-		sb_monitor_stop(m, 0);
-	if (m->ending == SB_ENDING_ASKED && (now >= m->kill_at_ms || !sb_session_any(m)))
-		kill_all(m);
-	if (m->ending == SB_ENDING_NONE && m->stop_at_ms)
-		next = m->stop_at_ms;
-	if (m->ending == SB_ENDING_ASKED)
-		next = m->kill_at_ms;
 	for (int i = 0; i < SB_SESSIONS_MAX; i++) {
 		struct sb_session *s = &m->sessions[i];
 
@@ -147,14 +139,29 @@ static int next_timeout(struct sb_monitor *m)
 			next = s->deadline_ms;
 		}
 	}
+	return next;
+}
+
+/* Act on what is due, and tell how long epoll_wait(2) may sleep: -1 for ever. */
+static int next_timeout(struct sb_monitor *m)
+{
+	uint64_t now = sb_now_ms(), next;
+
+	if (m->ending == SB_ENDING_NONE && m->stop_at_ms && now >= m->stop_at_ms)
+		sb_monitor_stop(m, 0);
+	if (m->ending == SB_ENDING_ASKED && (now >= m->kill_at_ms || !sb_session_any(m)))
+		kill_all(m);
 	if (m->prune_at_ms && now >= m->prune_at_ms)
 		sb_session_prune(m);
+	next = check_deadlines(m, now);
+	if (m->ending == SB_ENDING_NONE && m->stop_at_ms && m->stop_at_ms < next)
+		next = m->stop_at_ms;
+	if (m->ending == SB_ENDING_ASKED && m->kill_at_ms < next)
+		next = m->kill_at_ms;
 	if (m->prune_at_ms && m->prune_at_ms < next)
 		next = m->prune_at_ms;
 	if (next == UINT64_MAX)
 		return -1;
-	if (next <= now)
-		return 0;
 	return next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
 }
 

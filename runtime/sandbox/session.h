@@ -65,8 +65,11 @@ struct sb_session {
 	struct sb_err failure;
 };
 
+/* session_start.c */
 int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds, size_t n_fds,
 		     int client, struct sb_err *err);
+
+/* session.c */
 struct sb_session *sb_session_find(struct sb_monitor *m, int id);
 void sb_session_kill(struct sb_session *s);
 void sb_session_on_sync(struct sb_monitor *m, struct sb_session *s);
@@ -75,5 +78,7 @@ void sb_session_on_output(struct sb_session *s, int stream);
 void sb_session_on_client_gone(struct sb_monitor *m, int client);
 bool sb_session_any(const struct sb_monitor *m);
 void sb_session_prune(struct sb_monitor *m);
+void sb_session_release(struct sb_session *s);
+void sb_session_set_time(struct sb_session *s, const char *key);
 
 #endif /* SB_SANDBOX_SESSION_H */
