@@ -110,6 +110,7 @@ static int become(const struct sb_exec *x, const struct sb_user *user, struct sb
 	(void)sigprocmask(SIG_SETMASK, &no_signals, NULL);
 	/* A core_pattern of the host must not handle crashes of untrusted programs. */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)setrlimit(RLIMIT_NOFILE, &x->nofile);
 	if (setns(x->userns_fd, CLONE_NEWUSER) < 0)
 		return sb_err_set(err, errno, "enter the user namespace");
 	if (setgroups(user->n_groups, user->groups) < 0 ||

@@ -6,6 +6,7 @@
 #define SB_CONTAINER_PROCESS_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct sb_cgroup;
@@ -61,6 +62,7 @@ struct sb_launch {
  * @user:	user as in the OCI image-spec "User"; empty for root
  * @stdio:	standard input, output and error
  * @is_tty:	@stdio are a terminal of the container, which becomes the controlling one
+ * @nofile:	how many files it may open: getrlimit(2), RLIMIT_NOFILE
  */
 struct sb_exec {
 	const struct sb_cgroup *cgroup;
@@ -74,6 +76,7 @@ struct sb_exec {
 	const char *user;
 	int stdio[3];
 	bool is_tty;
+	struct rlimit nofile;
 };
 
 int sb_launch(const struct sb_launch *l, struct sb_process *ret, struct sb_err *err);

@@ -261,6 +261,21 @@ static int set_up(struct sb_monitor *m, int client_fd, struct sb_err *err)
 	return 0;
 }
 
+/*
+ * Allow ourselves as many descriptors as we may have: a session takes six, and the usual limit of
+ * 1024 is there for programs that use select(2). Those inside keep the creator's.
+ */
+static void raise_nofile(struct sb_monitor *m)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &m->nofile) < 0)
+		return;
+	all = m->nofile;
+	all.rlim_cur = all.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &all);
+}
+
 /**
  * sb_monitor_run() - Make a sandbox and supervise it to its end
  * @sb:		initialised sandbox; see sb_sandbox_up()
@@ -288,6 +303,7 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 		sb_sandbox_discard(sb);
 		_exit(1);
 	}
+	raise_nofile(&m);
 	reply = json_pack("{s:{s:s, s:s}}", "created", "id", sb->rec.id, "address",
 			  sb->rec.address);
 	sb_request_reply(&m, 0, reply, NULL);

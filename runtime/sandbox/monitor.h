@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <jansson.h>
 
@@ -54,6 +55,7 @@ enum sb_ending {
  * @clients:	connections; the creator's is the first
  * @sessions:	running sessions
  * @last_session: number of the newest one
+ * @nofile:	how many files programs may open: the creator's limit
  * @prune_at_ms: when to look again for leaves of ended sessions that have become empty; 0 = when
  *		the next session ends
  * @prune_pause_ms: how long after that the next time; 0 = no leaf is left behind
@@ -69,6 +71,7 @@ struct sb_monitor {
 	struct sb_client clients[SB_CLIENTS_MAX];
 	struct sb_session sessions[SB_SESSIONS_MAX];
 	int last_session;
+	struct rlimit nofile;
 	uint64_t prune_at_ms;
 	uint64_t prune_pause_ms;
 	enum sb_ending ending;

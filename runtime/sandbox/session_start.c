@@ -222,7 +222,8 @@ static int spawn(struct sb_monitor *m, struct sb_session *s, const struct order 
 			     .cwd = o->cwd,
 			     .user = o->user,
 			     .stdio = { stdio[0], stdio[1], stdio[2] },
-			     .is_tty = o->tty };
+			     .is_tty = o->tty,
+			     .nofile = m->nofile };
 	int slot = (int)(s - m->sessions);
 
 	s->oom_kills = sb_cgroup_oom_kills(&m->sb->cgroup);

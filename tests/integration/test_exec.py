@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import resource
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -477,6 +478,21 @@ def test_three_hundred_programs_leave_nothing_in_the_monitor(sandbox):
     # At most: the connection of the first program may have been counted before the monitor closed it.
     assert lib.eventually(lambda: len(os.listdir(fds)) <= before)
     assert len(box.inspect()["execs"]) == 301
+
+
+def test_programs_may_open_as_many_files_as_the_creator_and_the_monitor_more(sbrun, busybox_image):
+    """Debian's limit is 1024, which can be raised; hundreds of programs take the monitor more."""
+    def lower():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 3000))
+    name = sbrun.ok("create", busybox_image, preexec_fn=lower).out.strip()
+    try:
+        assert sbrun.ok("exec", name, "sh", "-c", "ulimit -Sn; ulimit -Hn").out.split() == ["100", "3000"]
+        pid = sbrun.ok("inspect", name).json()["monitorPid"]
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (3000, 3000)
+        for _ in range(30):
+            sbrun.ok("exec", "-d", name, "sleep", "1000")
+    finally:
+        sbrun.ok("rm", "-f", name)
 
 
 def test_a_cgroup_goes_when_what_a_program_left_behind_ends(sandbox):
