@@ -2,6 +2,7 @@
 """IPv6-only networking: reachable at once from the host, from nowhere else; who listens; when it is ready."""
 import ipaddress
 import json
+import os
 import socket
 import statistics
 import struct
@@ -204,22 +205,25 @@ def test_no_other_sandbox_is_reachable(sandbox, python_image):
 
 @pytest.fixture
 def outside(sbrun):
-    """A machine beyond the host, which forwards: its address, with a server on port 80."""
+    """A machine beyond the host, which forwards: how to run commands there. It has a server on port 80."""
     with subprocess.Popen(["unshare", "-n", "busybox", "httpd", "-f", "-p", "[::]:80"]) as server:
-        here = Path("/proc/self/ns/net").readlink()
-        lib.eventually(lambda: Path(f"/proc/{server.pid}/ns/net").readlink() != here)
         there = ["nsenter", "-t", str(server.pid), "-n"]
-        for command in ([*"ip link add up0 type veth peer name out0 netns".split(), str(server.pid)],
-                        [*"ip address add 2001:db8::1/64 dev up0 nodad".split()], [*"ip link set up0 up".split()],
-                        [*there, *"ip address add 2001:db8::2/64 dev out0 nodad".split()],
-                        [*there, *"ip link set lo up".split()], [*there, *"ip link set out0 up".split()],
-                        [*there, *"ip -6 route add".split(), str(sbrun.network), "via", "2001:db8::1"],
-                        ["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"]):
-            subprocess.run(command, check=True)
-        lib.eventually(lambda: connect_error("2001:db8::2", 80)[0] == 0)
-        yield there
-        subprocess.run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=0"], check=True)
-        server.kill()
+        try:
+            here = os.readlink("/proc/self/ns/net")
+            lib.eventually(lambda: os.readlink(f"/proc/{server.pid}/ns/net") != here)
+            for command in ([*"ip link add up0 type veth peer name out0 netns".split(), str(server.pid)],
+                            "ip address add 2001:db8::1/64 dev up0 nodad".split(), "ip link set up0 up".split(),
+                            [*there, *"ip address add 2001:db8::2/64 dev out0 nodad".split()],
+                            [*there, *"ip link set lo up".split()], [*there, *"ip link set out0 up".split()],
+                            [*there, *"ip -6 route add".split(), str(sbrun.network), "via", "2001:db8::1"],
+                            ["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"]):
+                subprocess.run(command, check=True)
+            lib.eventually(lambda: connect_error("2001:db8::2", 80)[0] == 0)
+            yield there
+        finally:
+            subprocess.run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=0"], check=False)
+            subprocess.run(["ip", "link", "del", "up0"], check=False)  # its namespace may take its time
+            server.kill()
 
 
 def test_nothing_outside_is_reachable_even_if_the_host_forwards(sandbox, python_image, outside):
