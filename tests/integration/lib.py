@@ -40,6 +40,15 @@ class Result:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+class Process(subprocess.Popen):
+    """A command that is running. Leaving its `with` block by a failed check kills it instead of waiting."""
+
+    def __exit__(self, kind, value, traceback):
+        if kind:
+            self.kill()
+        super().__exit__(kind, value, traceback)
+
+
 class Sbrun:
     """The command under test, with a store and a state directory of its own."""
 
@@ -87,11 +96,11 @@ class Sbrun:
         return result
 
     def start(self, *args, env=None, **options):
-        """Start sbrun with @args and return the Popen; the caller ends it."""
+        """Start sbrun with @args and return the Process; the caller ends it."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([BIN, *map(str, args)], env={**self.env, **(env or {})}, **options)
+        return Process([BIN, *map(str, args)], env={**self.env, **(env or {})}, **options)
 
 
 class Sandbox:
@@ -250,7 +259,7 @@ def mounts(sbrun):
 def _is_for_others_to_reap(entry):
     """Whether the process of @entry, in /proc, is dead and no program of ours is its parent."""
     state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-    return state == "Z" and not Path(f"/proc/{parent}/comm").read_text().startswith("sbrun")
+    return state == "Z" and not Path(f"/proc/{parent}/comm").read_text(errors="replace").startswith("sbrun")
 
 
 def processes(sbrun):
@@ -260,10 +269,10 @@ def processes(sbrun):
         if not entry.name.isdigit():
             continue
         try:
-            name = (entry / "comm").read_text().strip()
+            name = (entry / "comm").read_text(errors="replace").strip()
             is_ours = name.startswith("sbrun") and \
                 f"SBRUN_RUN={sbrun.run}\0".encode() in (entry / "environ").read_bytes()
-            if (is_ours or f"/{sbrun.cgroup_parent}/" in (entry / "cgroup").read_text()) and \
+            if (is_ours or f"/{sbrun.cgroup_parent}/" in (entry / "cgroup").read_text(errors="replace")) and \
                     not _is_for_others_to_reap(entry):
                 found.add((int(entry.name), name))
         except OSError:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From birth to grave: states, lifetime, stopping, names; and that nothing stays, whoever is killed when."""
 import datetime
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -478,15 +476,14 @@ def test_gc_never_harms_a_living_sandbox(sbrun, sandbox):
     for box in boxes:
         sbrun.ok("wait", box.id, "--port", "80", "--timeout", "10s")
     loop = f"while :; do '{lib.BIN}' gc || exit 1; done"
-    with subprocess.Popen(["sh", "-c", loop], env=sbrun.env, stdout=subprocess.DEVNULL,
-                          start_new_session=True) as collector:
+    with lib.Process(["sh", "-c", loop], env=sbrun.env, stdout=subprocess.DEVNULL) as collector:
         until = time.monotonic() + 2
         while time.monotonic() < until:
             for address in addresses:
                 assert lib.fetch(address, 80, timeout=5)
             sbrun.ok("run", "--rm", "busybox", "true")
         assert collector.poll() is None, "gc failed"
-        os.killpg(collector.pid, signal.SIGKILL)
+        collector.kill()
     assert {box.sh("echo alive") for box in boxes} == {"alive"}
 
 
