@@ -131,6 +131,11 @@ static int set_up_host_end(struct sb_nl *nl, const struct sb_net_plan *plan, int
 	snprintf(sysctl, sizeof(sysctl), "ipv6/conf/%s/accept_ra", plan->host_if);
 	if (set_sysctl(sysctl, "0", err) < 0)
 		return -err->code;
+	/* No answer to anybody who asks for the host's IPv4 addresses: ip-sysctl.rst, arp_ignore.
+	 */
+	snprintf(sysctl, sizeof(sysctl), "ipv4/conf/%s/arp_ignore", plan->host_if);
+	if (set_sysctl(sysctl, "8", err) < 0)
+		return -err->code;
 	snprintf(sysctl, sizeof(sysctl), "ipv6/conf/%s/disable_ipv6", plan->host_if);
 	if (ipv6_is_off() && set_sysctl(sysctl, "0", err) < 0)
 		return -err->code;

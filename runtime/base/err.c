@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/str.h"
+
 static void __attribute__((format(printf, 3, 0)))
 fill(struct sb_err *err, int code, const char *fmt, va_list ap)
 {
@@ -120,9 +122,5 @@ const char *sb_err_text(const struct sb_err *err, char *buf, unsigned int size)
 		n += snprintf(buf + n, size - (unsigned int)n, ": %s", strerror(err->code));
 	if (n >= 0 && (unsigned int)n < size && err->hint[0])
 		snprintf(buf + n, size - (unsigned int)n, " (%s)", err->hint);
-	/* Names from images and users end up here: they must not steer the terminal. */
-	for (char *p = buf; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
-	return buf;
+	return sb_str_clean(buf);
 }

@@ -207,11 +207,13 @@ json_t *sb_json_from_err(const struct sb_err *err)
 {
 	const char *name = strerrorname_np(err->code);
 	struct sb_err plain = *err;
-	char message[SB_ERR_MSG_MAX + 64];
+	char message[SB_ERR_MSG_MAX + 64], hint[SB_ERR_HINT_MAX];
 
+	memcpy(hint, err->hint, sizeof(hint));
 	plain.hint[0] = '\0';
-	return json_pack(
-		"{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO", "errno",
-		err->code, "message", sb_err_text(&plain, message, sizeof(message)), "hint",
-		err->hint[0] ? err->hint : NULL, "exitCode", err->exit_code ? err->exit_code : 125);
+	return json_pack("{s:{s:s, s:i, s:s, s:s?, s:i}}", "error", "code", name ? name : "EIO",
+			 "errno", err->code, "message",
+			 sb_err_text(&plain, message, sizeof(message)), "hint",
+			 hint[0] ? sb_str_clean(hint) : NULL, "exitCode",
+			 err->exit_code ? err->exit_code : 125);
 }

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "runtime/base/cleanup.h"
+#include "runtime/base/str.h"
 
 static enum sb_log_level max_shown = SB_LOG_INFO;
 static bool as_json;
@@ -27,17 +28,6 @@ void sb_log_init(enum sb_log_level max_level, bool json)
 {
 	max_shown = max_level;
 	as_json = json;
-}
-
-/**
- * sb_log_enabled() - Whether a level is shown, for callers whose message is costly to make
- * @level:	the level in question
- *
- * Return: true if it is
- */
-bool sb_log_enabled(enum sb_log_level level)
-{
-	return level <= max_shown;
 }
 
 /**
@@ -58,6 +48,7 @@ void sb_log(enum sb_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
+	sb_str_clean(msg);
 
 	if (as_json) {
 		json_t *o = json_pack("{s:s, s:s}", "level", level_names[level], "msg", msg);

@@ -18,7 +18,6 @@ enum sb_log_level {
 
 void sb_log_init(enum sb_log_level max_level, bool json);
 void sb_log(enum sb_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool sb_log_enabled(enum sb_log_level level);
 
 #define sb_warn(...)  sb_log(SB_LOG_WARN, __VA_ARGS__)
 #define sb_info(...)  sb_log(SB_LOG_INFO, __VA_ARGS__)

@@ -91,3 +91,47 @@ void sb_strv_done(struct sb_strv *list)
 	list->v = NULL;
 	list->n = 0;
 }
+
+/* Length of the UTF-8 sequence at @s, 0 if there is no valid one (RFC 3629 section 4). */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80   ? 1
+		   : s[0] < 0xc2 ? 0
+		   : s[0] < 0xe0 ? 2
+		   : s[0] < 0xf0 ? 3
+		   : s[0] < 0xf5 ? 4
+				 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/**
+ * sb_str_clean() - Make a text from who knows where fit for terminals and JSON
+ * @s:		text; control characters and what is not UTF-8 become '?' in place
+ *
+ * Names from images and users end up in messages: they must neither steer the terminal nor make an
+ * answer unprintable. A message cut in the middle of a character is mended too.
+ *
+ * Return: @s
+ */
+char *sb_str_clean(char *s)
+{
+	unsigned char *p = (unsigned char *)s;
+
+	while (*p) {
+		size_t n = utf8_length(p);
+
+		if (n == 0 || *p < ' ' || *p == 127) {
+			*p++ = '?';
+			continue;
+		}
+		p += n;
+	}
+	return s;
+}

@@ -29,4 +29,6 @@ int sb_strv_set_env(struct sb_strv *env, const char *assignment, struct sb_err *
 const char *sb_strv_get_env(const struct sb_strv *env, const char *name);
 void sb_strv_done(struct sb_strv *list);
 
+char *sb_str_clean(char *s);
+
 #endif /* SB_BASE_STR_H */

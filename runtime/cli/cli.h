@@ -29,6 +29,8 @@ struct sb_record;
  * @store_path:	where images and writable layers are
  * @run_path:	where the state of sandboxes is
  * @home:	both, open
+ * @title:	where the kernel keeps our command line, for all to see
+ * @title_len:	its length
  */
 struct sb_cli {
 	bool json;
@@ -37,6 +39,8 @@ struct sb_cli {
 	const char *store_path;
 	const char *run_path;
 	struct sb_home home;
+	char *title;
+	size_t title_len;
 };
 
 /**
@@ -52,6 +56,7 @@ struct sb_cli {
  * @min_args:	least number of arguments
  * @max_args:	greatest; -1 = any
  * @collects:	it first removes what killed monitors have left
+ * @inherits:	it may be given descriptors of our caller (/dev/fd/N)
  * @no_home:	it works without root and without the state directories
  * @run:	does it; @opts is the filled struct. Returns an exit code, or a negative errno value
  *		with the error filled in
@@ -69,6 +74,7 @@ struct sb_cmd {
 	int min_args;
 	int max_args;
 	bool collects;
+	bool inherits;
 	bool no_home;
 	int (*run)(struct sb_cli *cli, void *opts, int argc, const char *argv[],
 		   struct sb_err *err);

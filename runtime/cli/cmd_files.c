@@ -22,7 +22,7 @@ static int write_file(struct sb_cli *cli, const struct sb_record *rec, const cha
 	uint64_t bytes;
 
 	if (sb_files_absolute(rec, path, full, sizeof(full), err) < 0 ||
-	    sb_files_write(rec, path, STDIN_FILENO, &bytes, err) < 0)
+	    sb_files_write(&cli->home, rec, path, STDIN_FILENO, &bytes, err) < 0)
 		return -err->code;
 	if (cli->json)
 		sb_out_json(
@@ -40,12 +40,12 @@ static int read_file(struct sb_cli *cli, const struct sb_record *rec, const char
 	size_t len;
 
 	if (!cli->json)
-		return sb_files_read(rec, path, STDOUT_FILENO, err);
+		return sb_files_read(&cli->home, rec, path, STDOUT_FILENO, UINT64_MAX, err);
 	mem = memfd_create("sbrun-read", MFD_CLOEXEC);
 	if (mem < 0)
 		return sb_err_set(err, errno, "make a buffer");
 	if (sb_files_absolute(rec, path, full, sizeof(full), err) < 0 ||
-	    sb_files_read(rec, path, mem, err) < 0)
+	    sb_files_read(&cli->home, rec, path, mem, JSON_MAX, err) < 0)
 		return -err->code;
 	if (lseek(mem, 0, SEEK_SET) < 0 || sb_read_fd(mem, full, JSON_MAX, &data, &len, err) < 0)
 		return err->code ? -err->code : sb_err_set(err, errno, "read '%s'", full);

@@ -15,21 +15,6 @@
 #include "runtime/cli/cli.h"
 #include "runtime/sandbox/record.h"
 
-#define RECORD_MAX (4 << 20)
-
-static int load_exec(const struct sb_cli *cli, const char *id, int exec, json_t **ret,
-		     struct sb_err *err)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
-	if (sb_json_load_at(cli->home.run_fd, path, RECORD_MAX, ret, err) < 0)
-		return err->code == ENOENT
-			       ? sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec)
-			       : -err->code;
-	return 0;
-}
-
 static int by_number(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
@@ -77,7 +62,7 @@ static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb
 	if (sb_target(cli, text, id, &exec, err) < 0)
 		return -err->code;
 	if (exec)
-		return load_exec(cli, id, exec, ret, err);
+		return sb_record_load_exec(&cli->home, id, exec, ret, err);
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
 		return -err->code;
 	*ret = sb_record_json(&rec);
@@ -87,7 +72,7 @@ static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = NULL;
 
-		if (load_exec(cli, id, execs[i], &o, err) == 0)
+		if (sb_record_load_exec(&cli->home, id, execs[i], &o, err) == 0)
 			(void)json_array_append_new(list, o);
 	}
 	(void)json_object_set_new(*ret, "execs", list);

@@ -27,14 +27,12 @@ static const struct sb_opt table[] = {
 static int kill_one(struct sb_cli *cli, const char *id, int exec, void *arg, struct sb_err *err)
 {
 	const struct kill_opts *o = arg;
-	_cleanup_fd_ int conn = sb_client_connect(&cli->home, id, err);
 	_cleanup_json_ json_t *reply = NULL;
 
-	if (conn < 0)
-		return conn;
-	return sb_client_call(
-		conn, json_pack("{s:s, s:i, s:i}", "op", "kill", "exec", exec, "signal", o->sig),
-		&reply, err);
+	return sb_client_request(
+		&cli->home, id,
+		json_pack("{s:s, s:i, s:i}", "op", "kill", "exec", exec, "signal", o->sig), &reply,
+		err);
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)

@@ -62,5 +62,6 @@ const struct sb_cmd sb_cmd_load = {
 	.min_args = 1,
 	.max_args = 1,
 	.collects = true,
+	.inherits = true,
 	.run = run,
 };

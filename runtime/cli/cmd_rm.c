@@ -27,7 +27,7 @@ static int rm_one(struct sb_cli *cli, const char *id, int exec, void *arg, struc
 {
 	const struct rm_opts *o = arg;
 	_cleanup_json_ json_t *reply = NULL;
-	_cleanup_fd_ int conn = -1;
+	int ret;
 
 	if (exec)
 		return sb_err_refuse(err, EINVAL, "sessions are removed with their sandbox");
@@ -36,15 +36,10 @@ static int rm_one(struct sb_cli *cli, const char *id, int exec, void *arg, struc
 			return sb_err_hint(err, "stop it first, or use rm -f");
 		return 0;
 	}
-	conn = sb_client_connect(&cli->home, id, err);
-	if (conn == -ENOTCONN)
-		return sb_gc_remove(&cli->home, id, err);
-	if (conn < 0 ||
-	    sb_client_call(conn,
-			   json_pack("{s:s, s:i, s:b}", "op", "stop", "graceMs", 0, "remove", 1),
-			   &reply, err) < 0)
-		return -err->code;
-	return 0;
+	ret = sb_client_request(
+		&cli->home, id,
+		json_pack("{s:s, s:i, s:b}", "op", "stop", "graceMs", 0, "remove", 1), &reply, err);
+	return ret == -ENOTCONN ? sb_gc_remove(&cli->home, id, err) : ret;
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)

@@ -100,6 +100,8 @@ static int start(struct sb_cli *cli, const struct run_opts *o, const struct sb_i
 		.user = o->user,
 		.limits = { .memory_bytes = o->memory, .pids = o->pids, .cpu_milli = o->cpus },
 		.ttl_ms = o->ttl_ms,
+		.title = cli->title,
+		.title_len = cli->title_len,
 		.is_run = is_run,
 		.remove = o->rm,
 	};

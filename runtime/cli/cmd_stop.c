@@ -29,21 +29,18 @@ static const struct sb_opt table[] = {
 static int stop_one(struct sb_cli *cli, const char *id, int exec, void *arg, struct sb_err *err)
 {
 	const struct stop_opts *o = arg;
-	_cleanup_fd_ int conn = -1;
 	_cleanup_json_ json_t *reply = NULL;
+	int ret;
 
 	if (exec) {
 		sb_err_refuse(err, EINVAL, "a session cannot be stopped");
 		return sb_err_hint(err, "'sbrun kill -s TERM %s/%d' ends it", id, exec);
 	}
-	conn = sb_client_connect(&cli->home, id, err);
-	if (conn == -ENOTCONN)
-		return 0; /* stopped is what it was to be */
-	if (conn < 0)
-		return conn;
-	return sb_client_call(
-		conn, json_pack("{s:s, s:I}", "op", "stop", "graceMs", (json_int_t)o->grace_ms),
-		&reply, err);
+	ret = sb_client_request(
+		&cli->home, id,
+		json_pack("{s:s, s:I}", "op", "stop", "graceMs", (json_int_t)o->grace_ms), &reply,
+		err);
+	return ret == -ENOTCONN ? 0 : ret; /* not running is what it was to be */
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)

@@ -13,8 +13,6 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/record.h"
 
-#define REPLY_MAX (4 << 20)
-
 /**
  * struct wait_opts - options of wait
  * @port:	wait for this TCP port; 0 = for the end
@@ -52,13 +50,9 @@ static int wait_port(struct sb_cli *cli, const struct wait_opts *o, const char *
 static int ended(struct sb_cli *cli, const char *id, int exec, json_t **ret, struct sb_err *err)
 {
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
-	char path[64];
 
-	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
-	if (exec && sb_json_load_at(cli->home.run_fd, path, REPLY_MAX, ret, err) < 0)
-		return sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec);
 	if (exec)
-		return 0;
+		return sb_record_load_exec(&cli->home, id, exec, ret, err);
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
 		return -err->code;
 	*ret = sb_record_json(&rec);
@@ -86,8 +80,12 @@ static int wait_end(struct sb_cli *cli, const struct wait_opts *o, const char *i
 		err->exit_code = SB_EXIT_TIMEOUT;
 		return -err->code;
 	}
-	if (sb_client_recv(conn, &reply, NULL, err) < 0)
-		return -err->code;
+	if (sb_client_recv(conn, &reply, NULL, err) < 0) {
+		if (err->code != EPIPE)
+			return -err->code;
+		(void)sb_client_gone(&cli->home, id, err);
+		return ended(cli, id, exec, ret, err);
+	}
 	*ret = json_incref(json_object_get(reply, exec ? "exited" : "stopped"));
 	return *ret ? 0 : sb_err_refuse(err, EPROTO, "the monitor gave another answer");
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the command table, and what all commands have in common */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -76,8 +79,8 @@ static int check_count(const struct sb_cmd *cmd, int argc, struct sb_err *err)
 {
 	if (argc >= cmd->min_args && (cmd->max_args < 0 || argc <= cmd->max_args))
 		return 0;
-	sb_err_set(err, EINVAL,
-		   argc < cmd->min_args ? "an argument is missing" : "too many arguments");
+	sb_err_refuse(err, EINVAL,
+		      argc < cmd->min_args ? "an argument is missing" : "too many arguments");
 	return sb_err_hint(err, "usage: sbrun %s [OPTIONS] %s", cmd->name, cmd->args);
 }
 
@@ -89,6 +92,9 @@ static int run_command(struct sb_cli *cli, const struct sb_cmd *cmd, void *opts,
 
 	if (check_count(cmd, argc, err) < 0)
 		return -err->code;
+	/* A monitor must not keep what our caller happened to have open. */
+	if (!cmd->inherits)
+		(void)close_range(3, ~0U, 0);
 	if (cmd->no_home)
 		return cmd->run(cli, opts, argc, argv, err);
 	if (sb_home_open(cli->store_path, cli->run_path, &cli->home, err) < 0)
@@ -102,7 +108,7 @@ static int run_command(struct sb_cli *cli, const struct sb_cmd *cmd, void *opts,
 static bool wants_json(int argc, const char *const argv[])
 {
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (!strcmp(argv[i], "--json"))
+		if (!strcmp(argv[i], "--json") || !strncmp(argv[i], "--format", 8))
 			return true;
 	return false;
 }
@@ -150,6 +156,20 @@ static const char *from_env(const char *name, const char *otherwise)
 	return value && value[0] ? value : otherwise;
 }
 
+/* Whatever our caller has left us in. */
+static void stand_on_firm_ground(void)
+{
+	int fd;
+
+	/* With one of 0, 1, 2 closed, a file of ours would pass for a standard stream. */
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	sb_close_fd(&fd);
+	(void)signal(SIGCHLD, SIG_DFL); /* ignored, wait4(2) would not tell how a child ended */
+	(void)umask(0);                 /* all our modes are explicit */
+}
+
 int main(int argc, char **argv)
 {
 	struct sb_cli cli = {
@@ -160,8 +180,9 @@ int main(int argc, char **argv)
 	struct sb_err err = SB_ERR_INIT;
 	const struct sb_cmd *cmd;
 
-	/* A monitor must not keep what our caller happened to have open. */
-	(void)close_range(3, ~0U, 0);
+	stand_on_firm_ground();
+	cli.title = argv[0];
+	cli.title_len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		print_overview(argc < 2 ? stderr : stdout);

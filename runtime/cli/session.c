@@ -121,11 +121,13 @@ static int capture_all(int conn, struct capture streams[2], json_t **ret, struct
 			return -err->code;
 		info = json_object_get(msg, "exited");
 	}
-	for (int i = 0; i < 2; i++) {
-		struct pollfd p = { .fd = streams[i].fd, .events = POLLIN };
+	/* What it wrote is in the pipes: 64 KiB each, pipe(7). Not until they are empty: processes
+	 * that it left behind may write on. */
+	for (int i = 0; i < 4; i++) {
+		struct pollfd p = { .fd = streams[i / 2].fd, .events = POLLIN };
 
-		for (; streams[i].fd >= 0 && poll(&p, 1, 0) > 0; p.fd = streams[i].fd)
-			capture_read(&streams[i]);
+		if (p.fd >= 0 && poll(&p, 1, 0) > 0)
+			capture_read(&streams[i / 2]);
 	}
 	*ret = json_incref(info);
 	return 0;

@@ -96,7 +96,13 @@ int sb_cgroup_create(const char *parent, const char *name, const struct sb_cgrou
 	if (mkdirat(parent_fd, name, 0755) < 0)
 		return sb_err_set(err, errno, "make cgroup '%s/%s'", parent, name);
 	cg.track_fd = sb_open_dir_at(parent_fd, name, err);
-	if (cg.track_fd < 0 || backend(cg.layout)->up(parent, name, limits, &cg, err) < 0) {
+	if (cg.track_fd >= 0)
+		cg.kill_fd = openat(cg.track_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (cg.track_fd >= 0 && cg.kill_fd < 0) {
+		sb_err_set(err, errno, "open 'cgroup.kill'");
+		sb_err_hint(err, "Linux 5.14 or newer is needed");
+	}
+	if (cg.kill_fd < 0 || backend(cg.layout)->up(parent, name, limits, &cg, err) < 0) {
 		sb_cgroup_close(&cg);
 		(void)sb_cgroup_destroy(parent, name);
 		return -err->code;
@@ -115,7 +121,7 @@ int sb_cgroup_create(const char *parent, const char *name, const struct sb_cgrou
 int sb_cgroup_open(const char *parent, const char *name)
 {
 	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	int fd;
 
@@ -133,6 +139,7 @@ int sb_cgroup_open(const char *parent, const char *name)
 void sb_cgroup_close(struct sb_cgroup *cg)
 {
 	sb_close_fd(&cg->track_fd);
+	sb_close_fd(&cg->kill_fd);
 	for (int i = 0; i < SB_CGROUP_CONTROLLERS; i++) {
 		sb_close_fd(&cg->limit_fds[i]);
 		sb_close_fd(&cg->tasks_fds[i]);
@@ -177,7 +184,7 @@ static size_t remove_leaves(int dirfd)
 int sb_cgroup_destroy(const char *parent, const char *name)
 {
 	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	int fd, ret = 0, limits;
 
@@ -211,7 +218,7 @@ int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg
 {
 	struct sb_err err = SB_ERR_INIT;
 	_cleanup_dir_ DIR *dir = NULL;
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	struct dirent *e;
 	int ret = 0;
@@ -235,7 +242,7 @@ int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg
 void sb_cgroup_remove_parent(const char *parent)
 {
 	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 
 	if (sb_cgroup_layout(&layout, &err) < 0)
@@ -309,6 +316,19 @@ int sb_cgroup_kill(int dirfd)
 	struct sb_err err = SB_ERR_INIT;
 
 	return sb_put_at(dirfd, "cgroup.kill", "1", &err);
+}
+
+/**
+ * sb_cgroup_kill_all() - Send SIGKILL to every process of a container
+ * @cg:		its groups
+ *
+ * Needs no new descriptor: it works when there are none left.
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_cgroup_kill_all(const struct sb_cgroup *cg)
+{
+	return write(cg->kill_fd, "1", 1) < 0 ? -errno : 0;
 }
 
 /**

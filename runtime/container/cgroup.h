@@ -45,19 +45,25 @@ struct sb_cgroup_limits {
  * struct sb_cgroup - an open container's groups
  * @layout:	how this host has its hierarchies
  * @track_fd:	directory of the container in cgroup2
+ * @kill_fd:	its "cgroup.kill", open for writing
  * @limit_fds:	hybrid: directory of the container in each v1 hierarchy; else -1
  * @tasks_fds:	hybrid: their "tasks" files, open for writing; else -1
  */
 struct sb_cgroup {
 	enum sb_cgroup_layout layout;
 	int track_fd;
+	int kill_fd;
 	int limit_fds[SB_CGROUP_CONTROLLERS];
 	int tasks_fds[SB_CGROUP_CONTROLLERS];
 };
 
-#define SB_CGROUP_INIT                                                                   \
-	{                                                                                \
-		.track_fd = -1, .limit_fds = { -1, -1, -1 }, .tasks_fds = { -1, -1, -1 } \
+#define SB_CGROUP_INIT                                                                     \
+	{                                                                                  \
+		.track_fd = -1, .kill_fd = -1, .limit_fds = { -1, -1, -1 }, .tasks_fds = { \
+			-1,                                                                \
+			-1,                                                                \
+			-1                                                                 \
+		}                                                                          \
 	}
 
 int sb_cgroup_layout(enum sb_cgroup_layout *ret, struct sb_err *err);
@@ -74,6 +80,7 @@ int sb_cgroup_leaf_remove(const struct sb_cgroup *cg, const char *leaf);
 size_t sb_cgroup_prune(const struct sb_cgroup *cg);
 int sb_cgroup_join(const struct sb_cgroup *cg, struct sb_err *err);
 int sb_cgroup_kill(int dirfd);
+int sb_cgroup_kill_all(const struct sb_cgroup *cg);
 bool sb_cgroup_is_populated(int dirfd);
 int64_t sb_cgroup_oom_kills(const struct sb_cgroup *cg);
 

@@ -4,11 +4,15 @@
  *
  * DOC: Theory of operation
  *
- * The caller has made the container's pid namespace the one of its future children (setns(2) with
- * CLONE_NEWPID): one clone3(2) then gives a child inside it, in its own cgroup2 leaf. Until it has
- * changed its user the child belongs to the host's root, so nothing inside may signal or trace it;
- * it is not dumpable either (CVE-2016-9962). The parent never waits for it: a process that the
- * container stops half-way delays only itself.
+ * Two processes. The first is born into the cgroup2 leaf and joins the limits and all namespaces; a
+ * pid namespace is only joined for one's children, so it is never visible inside, where anybody
+ * could read the host's mount table and sockets in its /proc entries. It makes the second, which is
+ * in the container from its first instruction on, as a child of the caller (CLONE_PARENT), and
+ * goes.
+ *
+ * Until it has changed its user the second one belongs to the host's root, so nothing inside may
+ * signal or trace it; it is not dumpable either (CVE-2016-9962). The parent never waits for it: a
+ * process that the container stops half-way delays only itself.
  *
  * Between entering the container and execve(2) nothing of the container is executed or loaded: no
  * name service, no locale, no dlopen (CVE-2019-14271, CVE-2026-41567). Every path is resolved by
@@ -26,14 +30,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/sched.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/path.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sys.h"
@@ -45,18 +54,18 @@
 #include "runtime/container/sync.h"
 #include "runtime/container/user.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define TTY_GID      5 /* as in rootfs_mounts.c */
-
-static int enter(const struct sb_exec *x, struct sb_err *err)
+static int join(const struct sb_exec *x, struct sb_err *err)
 {
+	/* The copy of our memory is readable by nobody inside: prctl(2), PR_SET_DUMPABLE. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (sb_cgroup_join(x->cgroup, err) < 0)
 		return -err->code;
-	if (setns(x->init_pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return sb_err_set(err, errno, "enter the namespaces");
 	/* A namespace of its own, so that the process sees its leaf as "/". */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return sb_err_set(err, errno, "make a cgroup namespace");
+	if (setns(x->init_pidfd,
+		  CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID) < 0)
+		return sb_err_set(err, errno, "enter the namespaces");
 	return 0;
 }
 
@@ -82,7 +91,7 @@ static int set_stdio(const struct sb_exec *x, const struct sb_user *user, struct
 	if (x->is_tty) {
 		if (ioctl(x->stdio[0], TIOCSCTTY, 0) < 0)
 			return sb_err_set(err, errno, "take the terminal");
-		if (fchown(x->stdio[0], x->id_base + user->uid, x->id_base + TTY_GID) < 0)
+		if (fchown(x->stdio[0], x->id_base + user->uid, x->id_base + SB_TTY_GID) < 0)
 			return sb_err_set(err, errno, "give the terminal to the user");
 	}
 	for (int fd = 0; fd < 3; fd++)
@@ -105,9 +114,13 @@ static int become(const struct sb_exec *x, const struct sb_user *user, struct sb
 		err->exit_code = 126;
 		return -err->code;
 	}
-	/* What the caller blocks is not the program's business; handlers are reset already. */
+	/* What our caller blocks or ignores, its umask and our own limits are not the program's
+	 * business. CLONE_CLEAR_SIGHAND leaves ignored signals ignored. */
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		(void)signal(sig, SIG_DFL);
 	sigemptyset(&no_signals);
 	(void)sigprocmask(SIG_SETMASK, &no_signals, NULL);
+	(void)umask(022);
 	/* A core_pattern of the host must not handle crashes of untrusted programs. */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)setrlimit(RLIMIT_NOFILE, &x->nofile);
@@ -140,7 +153,7 @@ static void execute(char *const *argv, const struct sb_strv *env, struct sb_err 
 		(void)sb_exec_explain(name, errno, err);
 		return;
 	}
-	for (const char *p = path ? path : DEFAULT_PATH; *name; p++) {
+	for (const char *p = path ? path : SB_DEFAULT_PATH; *name; p++) {
 		size_t len = strcspn(p, ":");
 		int n = snprintf(full, sizeof(full), "%.*s/%s", len ? (int)len : 1, len ? p : ".",
 				 name);
@@ -172,10 +185,6 @@ static void run_child(const struct sb_exec *x, struct sb_err *err)
 	char home[PATH_MAX + 8];
 	int rootfd;
 
-	/* The copy of our memory is readable by nobody inside: prctl(2), PR_SET_DUMPABLE. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (enter(x, err) < 0)
-		return;
 	rootfd = sb_open_dir_at(AT_FDCWD, "/", err);
 	if (rootfd < 0)
 		return;
@@ -195,42 +204,103 @@ static void run_child(const struct sb_exec *x, struct sb_err *err)
 	execute(x->argv, &env, err);
 }
 
+/* The first process: join, make the second one, tell its pid through @pid_fd, and go. */
+static void run_joiner(const struct sb_exec *x, int pid_fd, struct sb_err *err)
+{
+	struct clone_args args = { .flags = CLONE_PARENT | CLONE_CLEAR_SIGHAND };
+	pid_t pid;
+
+	if (join(x, err) < 0)
+		return;
+	pid = sb_clone3(&args);
+	if (pid == 0) {
+		run_child(x, err);
+		return;
+	}
+	if (pid < 0) {
+		sb_err_set(err, errno, "start a process in the container");
+		return;
+	}
+	if (sb_write_all(pid_fd, &pid, sizeof(pid)) < 0)
+		_exit(125); /* the caller is gone, and with it the container */
+	_exit(0);
+}
+
+/* Start the first process and learn the pid of the second. */
+static int make_process(const struct sb_exec *x, const int sync[2], pid_t *ret, struct sb_err *err)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)x->leaf_fd,
+	};
+	_cleanup_fd_ int from = -1, to = -1;
+	pid_t joiner, pid;
+	int p[2];
+	ssize_t n;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return sb_err_set(err, errno, "make a pipe");
+	from = p[0];
+	to = p[1];
+	joiner = sb_clone3(&args);
+	if (joiner == 0) {
+		(void)close(sync[0]);
+		run_joiner(x, to, err);
+		sb_sync_fail(sync[1], err);
+	}
+	if (joiner < 0)
+		return sb_err_set(err, errno, "start a process in the container");
+	sb_close_fd(&to);
+	/* Short: nothing inside can see or delay it. */
+	while (waitpid(joiner, NULL, 0) < 0 && errno == EINTR)
+		;
+	do
+		n = read(from, &pid, sizeof(pid));
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof(pid)) {
+		*ret = pid;
+		return 0;
+	}
+	if (recv(sync[0], err, sizeof(*err), MSG_DONTWAIT) == (ssize_t)sizeof(*err) &&
+	    err->code > 0)
+		return -err->code;
+	return sb_err_set(err, ECHILD, "a process died on its way into the container");
+}
+
 /**
  * sb_exec_spawn() - Start a program in a running container
  * @x:		what to start and how
  * @ret:	the process; whether its program runs tells sb_sync_result() on @ret->sync_fd, which
  *		becomes readable then
  *
- * Needs root on the host. The caller is single-threaded, and its children are born into the
- * container's pid namespace. Leaves nothing behind on failure.
+ * Needs root on the host. The caller is single-threaded. Leaves nothing behind on failure.
  *
  * Return: 0, or a negative errno value (-ENOMEM: process 1 has ended, fork(2) gives that)
  */
 int sb_exec_spawn(const struct sb_exec *x, struct sb_process *ret, struct sb_err *err)
 {
 	struct sb_process p = SB_PROCESS_INIT;
-	struct clone_args args = {
-		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-		.exit_signal = SIGCHLD,
-		.pidfd = (uint64_t)(uintptr_t)&p.pidfd,
-		.cgroup = (uint64_t)x->leaf_fd,
-	};
 	int sync[2];
 
 	if (sb_sync_pair(sync, err) < 0)
 		return -err->code;
-	p.pid = sb_clone3(&args);
-	if (p.pid == 0) {
-		(void)close(sync[0]);
-		run_child(x, err);
-		sb_sync_fail(sync[1], err);
+	p.sync_fd = sync[0];
+	if (make_process(x, sync, &p.pid, err) == 0) {
+		/* It is our child and not reaped: the pid is its own. */
+		p.pidfd = pidfd_open(p.pid, 0);
+		if (p.pidfd < 0) {
+			sb_err_set(err, errno, "open the process");
+			(void)kill(p.pid, SIGKILL);
+			while (waitpid(p.pid, NULL, 0) < 0 && errno == EINTR)
+				;
+		}
 	}
 	(void)close(sync[1]);
-	if (p.pid < 0) {
-		(void)close(sync[0]);
-		return sb_err_set(err, errno, "start a process in the container");
+	if (p.pidfd < 0) {
+		sb_process_close(&p);
+		return -err->code;
 	}
-	p.sync_fd = sync[0];
 	*ret = p;
 	return 0;
 }

@@ -84,6 +84,9 @@ void run(void)
 			sys(__NR_exit_group, 1, 0, 0, 0);
 	sys(__NR_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, KERNEL_NSIG_BYTES);
 	sys(__NR_prctl, PR_SET_NAME, (long)"sbrun-init", 0, 0);
+	/* Nobody inside traces us: we die with the supervisor, and they must not talk us out of it.
+	 */
+	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0);
 	for (;;) {
 		long sig;
 

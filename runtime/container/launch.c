@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -69,6 +70,9 @@ static int detach(struct sb_err *err)
 
 static int become_root_inside(int userns_fd, struct sb_err *err)
 {
+	const struct rlimit no_core = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &no_core);
 	if (setns(userns_fd, CLONE_NEWUSER) < 0)
 		return sb_err_set(err, errno, "enter the user namespace");
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)

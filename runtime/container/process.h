@@ -14,6 +14,9 @@ struct sb_err;
 struct sb_rootfs;
 struct sb_rootfs_mounts;
 
+#define SB_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define SB_TTY_GID      5 /* group "tty" of Debian, Fedora and Alpine */
+
 /**
  * struct sb_process - a child of ours that runs inside a container
  * @pid:	its pid as we see it

@@ -24,10 +24,10 @@
 #include "runtime/base/path.h"
 #include "runtime/base/sys.h"
 #include "runtime/container/mount.h"
+#include "runtime/container/process.h"
 #include "runtime/container/rootfs.h"
 
 #define ATTR_QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-#define TTY_GID    5 /* group "tty" of Debian, Fedora and Alpine */
 
 static const char *const masked[] = {
 	"proc/acpi",
@@ -121,11 +121,9 @@ static int mount_in_dev(int dev, const char *name, const char *fstype,
 static int fill_dev(int dev, uid_t base, struct sb_err *err)
 {
 	char uid[16], tty[16];
-	const struct sb_mount_opt pts[] = { { "newinstance", NULL },
-					    { "ptmxmode", "0666" },
-					    { "mode", "0620" },
-					    { "gid", tty },
-					    { NULL, NULL } };
+	const struct sb_mount_opt pts[] = { { "newinstance", NULL }, { "ptmxmode", "0666" },
+					    { "mode", "0620" },      { "gid", tty },
+					    { "max", "256" },        { NULL, NULL } };
 	const struct sb_mount_opt shm[] = { { "mode", "1777" },
 					    { "size", "64m" },
 					    { "uid", uid },
@@ -133,7 +131,7 @@ static int fill_dev(int dev, uid_t base, struct sb_err *err)
 					    { NULL, NULL } };
 
 	snprintf(uid, sizeof(uid), "%u", base);
-	snprintf(tty, sizeof(tty), "%u", base + TTY_GID);
+	snprintf(tty, sizeof(tty), "%u", base + SB_TTY_GID);
 	for (size_t i = 0; i < SB_ARRAY_SIZE(devices); i++)
 		if (mknodat(dev, devices[i].name, S_IFCHR | 0666,
 			    makedev(devices[i].major, devices[i].minor)) < 0)

@@ -44,11 +44,10 @@ const struct sb_seccomp_group sb_seccomp_groups[] = {
 	  "statfs statx symlink symlinkat sync sync_file_range syncfs tee truncate "
 	  "umask unlink unlinkat utime utimensat utimes write writev" },
 	/* Waiting for descriptors; kernel AIO, which databases use. */
-	{ SB_RULE_ALLOW,
-	  "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
-	  "eventfd eventfd2 io_cancel io_destroy io_getevents io_pgetevents io_setup "
-	  "io_submit poll ppoll pselect6 select signalfd signalfd4 timerfd_create "
-	  "timerfd_gettime timerfd_settime" },
+	{ SB_RULE_ALLOW, "epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait "
+			 "eventfd eventfd2 io_cancel io_destroy io_getevents io_pgetevents "
+			 "io_submit poll ppoll pselect6 select signalfd signalfd4 timerfd_create "
+			 "timerfd_gettime timerfd_settime" },
 	/* Memory of the caller. map_shadow_stack and mseal: glibc 2.39 and 2.41 use them. */
 	{ SB_RULE_ALLOW,
 	  "brk madvise map_shadow_stack membarrier memfd_create mincore mlock mlock2 "
@@ -123,6 +122,8 @@ const struct sb_seccomp_group sb_seccomp_groups[] = {
 
 	/* The flags lie in memory where no filter can look; libc falls back to clone. */
 	{ SB_RULE_ENOSYS, "clone3" },
+	/* Its events are one budget for the whole host (fs.aio-max-nr); programs fall back. */
+	{ SB_RULE_ENOSYS, "io_setup" },
 	/* More than ten exploited bugs; Docker and podman dropped it in 2023 and 2021. */
 	{ SB_RULE_ENOSYS, "io_uring_enter io_uring_register io_uring_setup" },
 	/* Debuggers fall back to ptrace. */

@@ -227,9 +227,13 @@ static void drain(struct session *s)
 {
 	struct pollfd p = { .fd = s->master_fd, .events = POLLIN };
 
-	while (s->master_fd >= 0 && s->output.from >= 0 && poll(&p, 1, 0) > 0 &&
-	       (p.revents & POLLIN))
+	/* Bounded: a terminal holds less than that, and processes left behind may write for ever.
+	 */
+	for (int i = 0; i < 32 && s->master_fd >= 0 && s->output.from >= 0; i++) {
+		if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
+			break;
 		pump(&s->output, POLLIN, POLLOUT);
+	}
 	while (s->output.start < s->output.end)
 		pump(&s->output, 0, POLLOUT);
 }

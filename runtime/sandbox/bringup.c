@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +57,11 @@ static int up_record(void *ctx, struct sb_err *err)
 	sb->state_fd = sb_open_dir_at(home->run_fd, sb->rec.id, err);
 	if (sb->state_fd < 0)
 		return -err->code;
-	sb->lock_fd = openat(sb->state_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (sb->lock_fd < 0 || flock(sb->lock_fd, LOCK_EX | LOCK_NB) < 0 ||
-	    mkdirat(sb->state_fd, "execs", 0700) < 0 || mkdirat(sb->state_fd, "root", 0700) < 0)
-		return sb_err_set(err, errno, "lock sandbox '%s'", sb->rec.id);
+	sb->lock_fd = sb_home_hold(sb->state_fd, err);
+	if (sb->lock_fd < 0)
+		return -err->code;
+	if (mkdirat(sb->state_fd, "execs", 0700) < 0 || mkdirat(sb->state_fd, "root", 0700) < 0)
+		return sb_err_set(err, errno, "make the directories of '%s'", sb->rec.id);
 	return sb_record_save(sb->state_fd, &sb->rec, err);
 }
 
@@ -275,8 +275,13 @@ static int up_network(void *ctx, struct sb_err *err)
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", sb->init.pid);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0)
-		return sb_err_set(err, errno, "open '%s'", path);
+	if (netns < 0) { /* it has failed already: its own words say more */
+		int code = errno;
+
+		if (sb_sync_result(sb->init.sync_fd, err) < 0)
+			return -err->code;
+		return sb_err_set(err, code, "open '%s'", path);
+	}
 	return sb_net_create(&sb->net, &sb->plan, netns, err);
 }
 
@@ -290,9 +295,6 @@ static int up_ready(void *ctx, struct sb_err *err)
 		return -err->code;
 	sb_close_fd(&sb->init.sync_fd);
 	reap(&sb->helper);
-	/* From here on our children are born inside: see container/exec.c. */
-	if (setns(sb->init.pidfd, CLONE_NEWPID) < 0)
-		return sb_err_set(err, errno, "enter the pid namespace");
 	snprintf(path, sizeof(path), "/proc/%d/root", sb->init.pid);
 	rootfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0)
@@ -384,8 +386,7 @@ int sb_sandbox_init(struct sb_sandbox *sb, const struct sb_home *home, const cha
  * sb_sandbox_up() - Make the sandbox
  * @sb:		initialised sandbox with @image, @create and the wanted parts of @rec
  *
- * Needs root. The caller becomes its monitor: the sandbox dies with it, and children of the caller
- * are born inside from then on.
+ * Needs root. The caller becomes its monitor: the sandbox dies with it.
  *
  * Return: 0, or a negative errno value with everything undone
  */

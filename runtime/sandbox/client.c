@@ -3,12 +3,10 @@
 #include "runtime/sandbox/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -21,20 +19,20 @@
 #include "runtime/sandbox/monitor.h"
 #include "runtime/sandbox/record.h"
 
-/* When a sandbox ends, its socket goes before its end is recorded: wait for that. */
-static void await_end(const struct sb_home *home, const char *id)
+/**
+ * sb_client_gone() - The monitor does not answer (any more): wait until it has recorded the end
+ * @home:	home
+ * @id:		valid id
+ *
+ * Return: -ENOTCONN with the words for it; the record is final then
+ */
+int sb_client_gone(const struct sb_home *home, const char *id, struct sb_err *err)
 {
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
-	struct sb_err ignored = SB_ERR_INIT;
-	char path[SB_ID_LEN + 8];
-	_cleanup_fd_ int lock = -1;
 
-	if (sb_record_load(home, id, &rec, &ignored) < 0 || rec.status != SB_STATUS_RUNNING)
-		return;
-	snprintf(path, sizeof(path), "%s/lock", id);
-	lock = openat(home->run_fd, path, O_RDONLY | O_CLOEXEC);
-	if (lock >= 0)
-		(void)flock(lock, LOCK_SH);
+	if (sb_record_load(home, id, &rec, err) == 0 && rec.status != SB_STATUS_CREATING)
+		(void)sb_home_await_end(home, id, true, err);
+	return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", id);
 }
 
 /**
@@ -61,8 +59,7 @@ int sb_client_connect(const struct sb_home *home, const char *id, struct sb_err 
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		if (errno != ENOENT && errno != ECONNREFUSED)
 			return sb_err_set(err, errno, "connect to the monitor of '%s'", id);
-		await_end(home, id);
-		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", id);
+		return sb_client_gone(home, id, err);
 	}
 	return sb_steal_fd(&fd);
 }
@@ -149,16 +146,26 @@ int sb_client_recv(int conn, json_t **ret, int *ret_fd, struct sb_err *err)
 }
 
 /**
- * sb_client_call() - Send a request and receive its answer
- * @conn:	connection
+ * sb_client_request() - Ask a monitor for something
+ * @home:	home
+ * @id:		valid id
  * @request:	taken over
  * @ret:	answer; the caller drops it
  *
- * Return: as sb_client_send() and sb_client_recv()
+ * Return: 0, or a negative errno value: -ENOTCONN also if the sandbox ended before it could answer,
+ * with the end recorded; else as sb_client_send() and sb_client_recv()
  */
-int sb_client_call(int conn, json_t *request, json_t **ret, struct sb_err *err)
+int sb_client_request(const struct sb_home *home, const char *id, json_t *request, json_t **ret,
+		      struct sb_err *err)
 {
-	if (sb_client_send(conn, request, NULL, 0, err) < 0)
-		return -err->code;
-	return sb_client_recv(conn, ret, NULL, err);
+	_cleanup_fd_ int conn = sb_client_connect(home, id, err);
+
+	if (conn < 0) {
+		json_decref(request);
+		return conn;
+	}
+	if (sb_client_send(conn, request, NULL, 0, err) == 0 &&
+	    sb_client_recv(conn, ret, NULL, err) == 0)
+		return 0;
+	return err->code == EPIPE ? sb_client_gone(home, id, err) : -err->code;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -26,14 +27,9 @@
 #include "runtime/base/path.h"
 #include "runtime/sandbox/record.h"
 
-static int open_root(const struct sb_record *rec, struct sb_err *err)
+static int open_root(const struct sb_home *home, const struct sb_record *rec, struct sb_err *err)
 {
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/root", rec->init_pid);
-	fd = rec->init_pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	return fd >= 0 ? fd : sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
+	return sb_record_open_proc(home, rec, "root", O_PATH | O_DIRECTORY, err);
 }
 
 /**
@@ -58,13 +54,15 @@ int sb_files_absolute(const struct sb_record *rec, const char *path, char *buf, 
 	return 0;
 }
 
-static int copy(int from, int to, uint64_t *ret_bytes, struct sb_err *err)
+/* Copy to the end, but not more than @max bytes. */
+static int copy(int from, int to, uint64_t max, uint64_t *ret_bytes, struct sb_err *err)
 {
 	static char buf[256 << 10];
 
 	*ret_bytes = 0;
-	for (;;) {
-		ssize_t n = read(from, buf, sizeof(buf));
+	while (*ret_bytes < max) {
+		uint64_t left = max - *ret_bytes;
+		ssize_t n = read(from, buf, left < sizeof(buf) ? left : sizeof(buf));
 		int ret;
 
 		if (n < 0 && errno == EINTR)
@@ -78,6 +76,7 @@ static int copy(int from, int to, uint64_t *ret_bytes, struct sb_err *err)
 			return sb_err_set(err, -ret, "write");
 		*ret_bytes += (uint64_t)n;
 	}
+	return 0;
 }
 
 /* What a new file gets: mode and owner of the one it replaces, else those of the sandbox's root. */
@@ -115,8 +114,12 @@ static int open_parent(int root, const char *full, const struct sb_record *rec, 
 static int publish(int dir, int fd, const char *name, struct sb_err *err)
 {
 	char tmp[64];
+	uint64_t n;
 
-	snprintf(tmp, sizeof(tmp), ".sbrun-write.%d", getpid());
+	/* Not to be guessed: the sandbox could be there first. */
+	if (getrandom(&n, sizeof(n), 0) != sizeof(n))
+		return sb_err_set(err, errno, "draw a name");
+	snprintf(tmp, sizeof(tmp), ".sbrun-write.%016jx", (uintmax_t)n);
 	if (linkat(fd, "", dir, tmp, AT_EMPTY_PATH) < 0)
 		return sb_err_set(err, errno, "name the new file");
 	if (renameat(dir, tmp, dir, name) < 0) {
@@ -129,6 +132,7 @@ static int publish(int dir, int fd, const char *name, struct sb_err *err)
 
 /**
  * sb_files_write() - Write a file of a sandbox, whole or not at all
+ * @home:	home of the sandbox
  * @rec:	record of a running sandbox
  * @path:	path inside; missing directories above it are made
  * @from_fd:	content, to its end; borrowed
@@ -139,11 +143,11 @@ static int publish(int dir, int fd, const char *name, struct sb_err *err)
  *
  * Return: 0, or a negative errno value with the old file kept
  */
-int sb_files_write(const struct sb_record *rec, const char *path, int from_fd, uint64_t *ret_bytes,
-		   struct sb_err *err)
+int sb_files_write(const struct sb_home *home, const struct sb_record *rec, const char *path,
+		   int from_fd, uint64_t *ret_bytes, struct sb_err *err)
 {
 	char full[PATH_MAX], name[NAME_MAX + 1];
-	_cleanup_fd_ int root = open_root(rec, err);
+	_cleanup_fd_ int root = open_root(home, rec, err);
 	_cleanup_fd_ int dir = -1, fd = -1;
 
 	if (root < 0 || sb_files_absolute(rec, path, full, sizeof(full), err) < 0)
@@ -153,12 +157,12 @@ int sb_files_write(const struct sb_record *rec, const char *path, int from_fd, u
 	dir = open_parent(root, full, rec, name, err);
 	if (dir < 0)
 		return -err->code;
-	/* Without a name until it is complete: nothing stays if we are killed half-way. */
+	/* Without a name until it is complete: nothing stays if we are killed while we copy. */
 	fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return sb_err_set(err, errno, "create '%s'", full);
-	if (copy(from_fd, fd, ret_bytes, err) < 0 || inherit(dir, name, rec, fd, err) < 0 ||
-	    publish(dir, fd, name, err) < 0)
+	if (copy(from_fd, fd, UINT64_MAX, ret_bytes, err) < 0 ||
+	    inherit(dir, name, rec, fd, err) < 0 || publish(dir, fd, name, err) < 0)
 		return sb_err_prefix(err, "'%s'", full);
 	return 0;
 }
@@ -172,18 +176,21 @@ static bool is_of_kernel(int fd)
 
 /**
  * sb_files_read() - Read a file of a sandbox
+ * @home:	home of the sandbox
  * @rec:	record of a running sandbox
  * @path:	path inside; links are followed inside the sandbox
  * @to_fd:	where its content goes; borrowed
+ * @max:	most bytes it may have
  *
  * Only regular files: reading a FIFO or a device could hang or never end. Not those of /proc and
  * /sys either, to which a link of the sandbox could lead: we may read there what it may not.
  *
  * Return: 0, or a negative errno value
  */
-int sb_files_read(const struct sb_record *rec, const char *path, int to_fd, struct sb_err *err)
+int sb_files_read(const struct sb_home *home, const struct sb_record *rec, const char *path,
+		  int to_fd, uint64_t max, struct sb_err *err)
 {
-	_cleanup_fd_ int root = open_root(rec, err);
+	_cleanup_fd_ int root = open_root(home, rec, err);
 	_cleanup_fd_ int fd = -1;
 	char full[PATH_MAX];
 	struct stat st;
@@ -201,7 +208,11 @@ int sb_files_read(const struct sb_record *rec, const char *path, int to_fd, stru
 	if (!S_ISREG(st.st_mode))
 		return sb_err_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
 				  "'%s' is not a regular file", full);
-	if (copy(fd, to_fd, &bytes, err) < 0)
+	if ((uint64_t)st.st_size > max)
+		return sb_err_refuse(err, EFBIG, "'%s' has more than %ju bytes", full,
+				     (uintmax_t)max);
+	/* Its length now: one that is written to could grow for ever. */
+	if (copy(fd, to_fd, (uint64_t)st.st_size, &bytes, err) < 0)
 		return sb_err_prefix(err, "'%s'", full);
 	return 0;
 }

@@ -67,21 +67,29 @@ static void remove_all(const struct sb_home *home, const char *id)
  * @home:	home
  * @id:		valid id
  *
- * Return: 0, or a negative errno value (-EBUSY: its monitor is alive)
+ * Return: 0 (also if another has just removed it), or a negative errno value (-EBUSY: it is
+ * running, or being made)
  */
 int sb_gc_remove(const struct sb_home *home, const char *id, struct sb_err *err)
 {
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	_cleanup_fd_ int gate = -1;
 	bool has_ended =
 		sb_record_load(home, id, &rec, err) == 0 && rec.status == SB_STATUS_STOPPED;
-	char path[SB_ID_LEN + 8];
-	_cleanup_fd_ int lock = -1;
+	int ret;
 
-	snprintf(path, sizeof(path), "%s/lock", id);
-	lock = openat(home->run_fd, path, O_RDWR | O_CLOEXEC);
 	/* Once it is recorded as stopped, its monitor is at most on its way out: wait for that. */
-	if (lock >= 0 && flock(lock, LOCK_EX | (has_ended ? 0 : LOCK_NB)) < 0)
-		return sb_err_refuse(err, EBUSY, "sandbox '%s' is running", id);
+	ret = sb_home_await_end(home, id, has_ended, err);
+	if (ret == -ENOENT) {
+		/* A directory without a lock: being made, or left by a create that was killed. */
+		gate = sb_home_lock(home, LOCK_EX, err);
+		if (gate < 0)
+			return -err->code;
+		if (sb_home_is_alive(home, id))
+			return sb_err_refuse(err, EBUSY, "sandbox '%s' is running", id);
+	} else if (ret < 0) {
+		return ret;
+	}
 	remove_all(home, id);
 	return 0;
 }
@@ -201,11 +209,11 @@ int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *r
 		collect_links(&c, "names");
 		collect_links(&c, "ids");
 		collect_data(&c);
-		if (c.living == 0) {
+		if (c.living == 0)
 			sb_cgroup_remove_parent(home->cgroup_parent);
+		c.result.network = c.living == 0 && !sb_home_store_is_in_use(home);
+		if (c.result.network)
 			sb_net_host_down(&c.prefix);
-			c.result.network = true;
-		}
 	}
 	*ret = c.result;
 	return 0;

@@ -214,6 +214,33 @@ int sb_home_for_each(const struct sb_home *home,
 }
 
 /**
+ * sb_home_store_is_in_use() - Whether a store holds files of any sandbox, of whatever home
+ * @home:	home
+ *
+ * Return: true if so, or if it cannot be read
+ */
+bool sb_home_store_is_in_use(const struct sb_home *home)
+{
+	int fd = openat(home->store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		_cleanup_dir_ DIR *data = NULL;
+		struct dirent *d;
+
+		if (strncmp(e->d_name, DATA_PREFIX, strlen(DATA_PREFIX)) != 0)
+			continue;
+		fd = openat(home->store_fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		data = fd < 0 ? NULL : fdopendir(fd);
+		while (data && (d = readdir(data)))
+			if (sb_id_is_valid(d->d_name))
+				return true;
+	}
+	return !dir;
+}
+
+/**
  * sb_home_has_data() - Whether a sandbox is in the store, of this home or of another that shares it
  * @home:	home
  * @id:		valid id
@@ -238,6 +265,33 @@ bool sb_home_has_data(const struct sb_home *home, const char *id)
 	return !dir;
 }
 
+static int open_lock(const struct sb_home *home, const char *id)
+{
+	char path[SB_ID_LEN + 8];
+
+	snprintf(path, sizeof(path), "%s/lock", id);
+	return openat(home->run_fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+/**
+ * sb_home_hold() - Become the monitor of a sandbox, as others see it
+ * @state_fd:	directory of the sandbox in <run>
+ *
+ * An open file description lock (fcntl(2), Linux 3.15): unlike flock(2) it can be asked about
+ * without taking it.
+ *
+ * Return: a descriptor that holds the lock until it is closed, or a negative errno value
+ */
+int sb_home_hold(int state_fd, struct sb_err *err)
+{
+	_cleanup_fd_ int fd = openat(state_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct flock lock = { .l_type = F_WRLCK };
+
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return sb_err_set(err, errno, "lock the sandbox");
+	return sb_steal_fd(&fd);
+}
+
 /**
  * sb_home_is_alive() - Whether a sandbox has a monitor
  * @home:	home
@@ -250,12 +304,35 @@ bool sb_home_has_data(const struct sb_home *home, const char *id)
  */
 bool sb_home_is_alive(const struct sb_home *home, const char *id)
 {
-	char path[SB_ID_LEN + 8];
-	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int fd = open_lock(home, id);
+	struct flock lock = { .l_type = F_RDLCK };
 
-	snprintf(path, sizeof(path), "%s/lock", id);
-	fd = openat(home->run_fd, path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/**
+ * sb_home_await_end() - Make sure that a sandbox has no monitor any more
+ * @home:	home
+ * @id:		valid id
+ * @wait:	wait for a monitor that is on its way out
+ *
+ * Return: 0, or a negative errno value (-EBUSY: it has one; -ENOENT: there is nothing by that id,
+ * or it is just being made)
+ */
+int sb_home_await_end(const struct sb_home *home, const char *id, bool wait, struct sb_err *err)
+{
+	_cleanup_fd_ int fd = open_lock(home, id);
+	struct flock lock = { .l_type = F_RDLCK };
+	int ret;
+
+	if (fd < 0 && errno == ENOENT)
+		return sb_err_refuse(err, ENOENT, "no sandbox '%s'", id);
+	if (fd < 0)
+		return sb_err_set(err, errno, "open the lock of '%s'", id);
+	do
+		ret = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? sb_err_refuse(err, EBUSY, "sandbox '%s' is running", id) : 0;
 }
 
 /**

@@ -61,7 +61,10 @@ int sb_home_resolve(const struct sb_home *home, const char *text, char ret_id[SB
 int sb_home_for_each(const struct sb_home *home,
 		     int (*fn)(const struct sb_home *home, const char *id, void *arg), void *arg);
 bool sb_home_has_data(const struct sb_home *home, const char *id);
+bool sb_home_store_is_in_use(const struct sb_home *home);
+int sb_home_hold(int state_fd, struct sb_err *err);
 bool sb_home_is_alive(const struct sb_home *home, const char *id);
+int sb_home_await_end(const struct sb_home *home, const char *id, bool wait, struct sb_err *err);
 
 int sb_home_take_name(const struct sb_home *home, const char *name, const char *id,
 		      struct sb_err *err);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -92,15 +93,22 @@ void sb_logs_close(struct sb_logs *logs)
 	sb_close_fd(&logs->fds[1]);
 }
 
-/* Copy what lies between *@offset and the end now. */
+/* Copy what lies between *@offset and the end as it is now, without what was dropped meanwhile. */
 static int copy_new(int from, int64_t *offset, int to, struct sb_err *err)
 {
 	char buf[65536];
+	struct stat st;
 
-	for (;;) {
-		ssize_t n = pread(from, buf, sizeof(buf), *offset);
+	if (fstat(from, &st) < 0)
+		return sb_err_set(err, errno, "read the log");
+	while (*offset < st.st_size) {
+		off_t data = lseek(from, *offset, SEEK_DATA);
+		ssize_t n;
 		int ret;
 
+		if (data > *offset)
+			*offset = data;
+		n = pread(from, buf, sizeof(buf), *offset);
 		if (n < 0)
 			return sb_err_set(err, errno, "read the log");
 		if (n == 0)
@@ -110,6 +118,7 @@ static int copy_new(int from, int64_t *offset, int to, struct sb_err *err)
 			return sb_err_set(err, -ret, "write the log");
 		*offset += n;
 	}
+	return 0;
 }
 
 static int copy_both(const struct sb_logs *logs, int64_t offset[2], const int to[2],

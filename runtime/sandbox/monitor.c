@@ -58,7 +58,9 @@ int sb_monitor_watch(struct sb_monitor *m, int fd, enum sb_event event, int slot
 static void kill_all(struct sb_monitor *m)
 {
 	m->ending = SB_ENDING_KILLED;
-	(void)sb_cgroup_kill(m->sb->cgroup.track_fd);
+	/* The pid namespace dies with process 1, whatever else may be wrong. */
+	if (sb_cgroup_kill_all(&m->sb->cgroup) < 0)
+		(void)sb_pidfd_send_signal(m->sb->init.pidfd, SIGKILL);
 }
 
 /**
@@ -182,21 +184,24 @@ static void loop(struct sb_monitor *m)
 	}
 }
 
-/* Everything is dead: clean up, record it, and tell those who wait. */
+/*
+ * Everything is dead: record it, clean up, and tell those who wait. In this order: while the record
+ * says "running", process 1 is at most a zombie, and its pid cannot be another process.
+ */
 static void finish(struct sb_monitor *m)
 {
 	struct sb_sandbox *sb = m->sb;
 	struct sb_err err = SB_ERR_INIT;
 	json_t *reply;
 
-	sb_sandbox_end(sb);
 	sb->rec.status = SB_STATUS_STOPPED;
 	sb->rec.stopped_ms = sb_wall_ms();
 	sb->rec.init_pid = sb->rec.monitor_pid = 0;
+	if (sb_record_save(sb->state_fd, &sb->rec, &err) < 0)
+		sb_warn("%s: %s", err.msg, strerror(err.code));
+	sb_sandbox_end(sb);
 	if (sb->rec.remove)
 		sb_sandbox_remove(sb);
-	else if (sb_record_save(sb->state_fd, &sb->rec, &err) < 0)
-		sb_warn("%s: %s", err.msg, strerror(err.code));
 	if (m->last_reply)
 		sb_request_reply(m, 0, m->last_reply, NULL);
 	reply = json_pack("{s:{s:s, s:i}}", "stopped", "id", sb->rec.id, "exitCode",
@@ -295,6 +300,9 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 	(void)setsid();
 	(void)prctl(PR_SET_DUMPABLE, 0); /* children share our memory's contents until execve(2) */
 	(void)prctl(PR_SET_NAME, "sbrun-monitor");
+	(void)signal(SIGXFSZ, SIG_IGN); /* a full log is no reason to die */
+	if (sb->create->title)
+		memset(sb->create->title, 0, sb->create->title_len);
 	m.sb = sb;
 	for (int i = 0; i < SB_CLIENTS_MAX; i++)
 		m.clients[i].fd = -1;

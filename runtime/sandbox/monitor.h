@@ -55,6 +55,7 @@ enum sb_ending {
  * @clients:	connections; the creator's is the first
  * @sessions:	running sessions
  * @last_session: number of the newest one
+ * @has_main:	the session that `run` has made the sandbox for was started
  * @nofile:	how many files programs may open: the creator's limit
  * @prune_at_ms: when to look again for leaves of ended sessions that have become empty; 0 = when
  *		the next session ends
@@ -71,6 +72,7 @@ struct sb_monitor {
 	struct sb_client clients[SB_CLIENTS_MAX];
 	struct sb_session sessions[SB_SESSIONS_MAX];
 	int last_session;
+	bool has_main;
 	struct rlimit nofile;
 	uint64_t prune_at_ms;
 	uint64_t prune_pause_ms;

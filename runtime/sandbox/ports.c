@@ -22,6 +22,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/num.h"
+#include "runtime/base/str.h"
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/sandbox.h"
@@ -30,16 +31,11 @@
 #define POLL_LAST_MS  10
 
 /* Open a sock_diag socket in the sandbox's network namespace. */
-static int open_diag(const struct sb_record *rec, struct sb_err *err)
+static int open_diag(const struct sb_home *home, const struct sb_record *rec, struct sb_err *err)
 {
-	char path[64];
-	_cleanup_fd_ int netns = -1;
+	_cleanup_fd_ int netns = sb_record_open_proc(home, rec, "ns/net", O_RDONLY, err);
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", rec->init_pid);
-	netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0)
-		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
-	return sb_sock_diag_open(netns, err);
+	return netns < 0 ? netns : sb_sock_diag_open(netns, err);
 }
 
 /* pid as the innermost namespace sees it: the last number of NSpid, proc_pid_status(5). */
@@ -86,6 +82,7 @@ static void match_process(pid_t pid, int exec, struct sb_port *ports, size_t n)
 			ports[i].pid = inner_pid(proc_fd);
 			(void)sb_read_small_at(proc_fd, "comm", ports[i].command,
 					       sizeof(ports[i].command));
+			sb_str_clean(ports[i].command);
 		}
 	}
 }
@@ -163,7 +160,7 @@ static int judge(const struct sb_record *rec, const struct sb_listener *l, size_
 int sb_ports(const struct sb_home *home, const struct sb_record *rec, struct sb_port **ret,
 	     size_t *ret_n, struct sb_err *err)
 {
-	_cleanup_fd_ int diag = open_diag(rec, err);
+	_cleanup_fd_ int diag = open_diag(home, rec, err);
 	_cleanup_free_ struct sb_listener *l = NULL;
 	size_t n;
 
@@ -309,7 +306,7 @@ int sb_ports_wait(const struct sb_home *home, const struct sb_wait *w, struct sb
 	    sb_client_send(conn, json_pack("{s:s, s:i}", "op", "wait", "exec", want.exec), NULL, 0,
 			   err) < 0)
 		return -err->code;
-	diag = open_diag(&rec, err);
+	diag = open_diag(home, &rec, err);
 	if (diag < 0)
 		return -err->code;
 	watch = (struct watch){ .diag_fd = diag, .conn = conn, .rec = &rec };

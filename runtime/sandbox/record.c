@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,4 +222,53 @@ const char *sb_record_status(const struct sb_home *home, const struct sb_record 
 	if (r->status != SB_STATUS_STOPPED && !sb_home_is_alive(home, r->id))
 		return "dead";
 	return status_names[r->status];
+}
+
+/**
+ * sb_record_load_exec() - Read the record of a session
+ * @home:	home
+ * @id:		valid id of its sandbox
+ * @exec:	its number
+ * @ret:	the record; the caller drops it
+ *
+ * Return: 0, or a negative errno value (-ENOENT: no such session)
+ */
+int sb_record_load_exec(const struct sb_home *home, const char *id, int exec, json_t **ret,
+			struct sb_err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
+	if (sb_json_load_at(home->run_fd, path, STATE_MAX, ret, err) == 0)
+		return 0;
+	return err->code == ENOENT ? sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec)
+				   : -err->code;
+}
+
+/**
+ * sb_record_open_proc() - Open something of process 1, and of no other process
+ * @home:	home
+ * @rec:	record of a running sandbox
+ * @name:	path below /proc/<pid>: "root", "ns/net"
+ * @flags:	open(2) flags
+ *
+ * A pid alone could be another process by now. The monitor reaps process 1 after it has recorded
+ * the end: if the record still says "running" when the file is open, and the monitor lives, it was
+ * ours.
+ *
+ * Return: a descriptor, or a negative errno value (-ENOTCONN: the sandbox is not running)
+ */
+int sb_record_open_proc(const struct sb_home *home, const struct sb_record *rec, const char *name,
+			int flags, struct sb_err *err)
+{
+	_cleanup_record_ struct sb_record now = SB_RECORD_INIT;
+	_cleanup_fd_ int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", rec->init_pid, name);
+	fd = rec->init_pid > 0 ? open(path, flags | O_CLOEXEC) : -1;
+	if (fd < 0 || sb_record_load(home, rec->id, &now, err) < 0 ||
+	    now.status != SB_STATUS_RUNNING || !sb_home_is_alive(home, rec->id))
+		return sb_err_refuse(err, ENOTCONN, "sandbox '%s' is not running", rec->id);
+	return sb_steal_fd(&fd);
 }

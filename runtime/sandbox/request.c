@@ -23,11 +23,29 @@
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/monitor.h"
 
+/*
+ * `run` has made this sandbox for a session that could not be started: nobody has use for it. The
+ * creator learns @why when it is gone.
+ */
+static void give_up(struct sb_monitor *m, json_t *why)
+{
+	m->last_reply = json_incref(why);
+	m->sb->rec.remove = true;
+	sb_monitor_stop(m, 0);
+}
+
+static bool waits_for_main(const struct sb_monitor *m, int client)
+{
+	return client == 0 && m->sb->rec.main_exec && !m->has_main && m->ending == SB_ENDING_NONE;
+}
+
 static void drop_client(struct sb_monitor *m, int client)
 {
 	sb_close_fd(&m->clients[client].fd);
 	m->clients[client].waits_for = 0;
 	sb_session_on_client_gone(m, client);
+	if (waits_for_main(m, client))
+		give_up(m, NULL);
 }
 
 /**
@@ -266,7 +284,10 @@ void sb_request_handle(struct sb_monitor *m, int client)
 	if (sb_json_parse(buf, (size_t)n, &req, &err) < 0 ||
 	    dispatch(m, client, req, fds, n_fds, &err) < 0) {
 		reply = sb_json_from_err(&err);
-		sb_request_reply(m, client, reply, NULL);
+		if (waits_for_main(m, client))
+			give_up(m, reply);
+		else
+			sb_request_reply(m, client, reply, NULL);
 	}
 	while (n_fds > 0)
 		(void)close(fds[--n_fds]);

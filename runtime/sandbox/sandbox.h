@@ -31,6 +31,9 @@ struct sb_image;
  * @user:	user instead of the image's; NULL for that
  * @limits:	what it may use
  * @ttl_ms:	lifetime; 0 = unlimited
+ * @title:	where the caller's command line lies: the monitor overwrites it, as every process
+ *		inside can read it from the children of the monitor (environment, paths of the host)
+ * @title_len:	its length
  * @is_run:	it ends with its first session
  * @remove:	it removes itself when it ends
  */
@@ -41,6 +44,8 @@ struct sb_create {
 	const char *user;
 	struct sb_cgroup_limits limits;
 	uint64_t ttl_ms;
+	char *title;
+	size_t title_len;
 	bool is_run;
 	bool remove;
 };

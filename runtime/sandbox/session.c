@@ -108,7 +108,9 @@ bool sb_session_any(const struct sb_monitor *m)
  */
 void sb_session_kill(struct sb_session *s)
 {
-	(void)sb_cgroup_kill(s->leaf_fd);
+	s->is_killed = true;
+	if (sb_cgroup_kill(s->leaf_fd) < 0)
+		(void)sb_pidfd_send_signal(s->proc.pidfd, SIGKILL);
 }
 
 static bool is_background(const struct sb_session *s)
@@ -225,9 +227,12 @@ static const char *reason_of(struct sb_monitor *m, const struct sb_session *s, i
 		return "timeout";
 	if (!WIFSIGNALED(status))
 		return "exited";
-	if (WTERMSIG(status) == SIGKILL && sb_cgroup_oom_kills(&m->sb->cgroup) > s->oom_kills)
+	if (m->ending != SB_ENDING_NONE)
+		return "stopped";
+	if (WTERMSIG(status) == SIGKILL && !s->is_killed &&
+	    sb_cgroup_oom_kills(&m->sb->cgroup) > s->oom_kills)
 		return "oom";
-	return m->ending != SB_ENDING_NONE ? "stopped" : "signal";
+	return "signal";
 }
 
 static int exit_code_of(const struct sb_session *s, int status)
@@ -319,11 +324,15 @@ static void remove_leaf(struct sb_monitor *m, int id)
  */
 void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s)
 {
-	struct rusage usage;
+	struct rusage usage = { .ru_maxrss = 0 };
 	int status = 0;
+	pid_t pid;
 
-	if (wait4(s->proc.pid, &status, WNOHANG, &usage) == 0)
+	pid = wait4(s->proc.pid, &status, WNOHANG, &usage);
+	if (pid == 0)
 		return; /* likewise */
+	if (pid < 0)
+		sb_err_set(&s->failure, errno, "learn how the session has ended");
 	if (!s->is_started)
 		sb_session_on_sync(m, s);
 	drain(s);

@@ -46,6 +46,7 @@ struct sb_log {
  * @is_started:	its program runs, or could not be started
  * @is_ended:	its first process has ended; only its logs may still be open
  * @is_timed_out: killed because its time was up
+ * @is_killed:	by us, on request or with its client
  * @failure:	why its program could not be started; code 0 if it could
  */
 struct sb_session {
@@ -62,6 +63,7 @@ struct sb_session {
 	bool is_started;
 	bool is_ended;
 	bool is_timed_out;
+	bool is_killed;
 	struct sb_err failure;
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,13 +109,25 @@ static void streams_done(struct streams *st)
 		sb_close_fd(&st->ours[i]);
 }
 
+static const char *const log_suffix[] = { "out", "err" };
+
+static void remove_logs(struct sb_monitor *m, const struct sb_session *s)
+{
+	char name[32];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%d.%s", s->id, log_suffix[i]);
+		if (s->logs[i].file_fd >= 0)
+			(void)unlinkat(m->sb->logs_fd, name, 0);
+	}
+}
+
 static int open_log(struct sb_monitor *m, struct sb_session *s, int stream, int read_fd,
 		    struct sb_err *err)
 {
-	static const char *const suffix[] = { "out", "err" };
 	char name[32];
 
-	snprintf(name, sizeof(name), "%d.%s", s->id, suffix[stream]);
+	snprintf(name, sizeof(name), "%d.%s", s->id, log_suffix[stream]);
 	s->logs[stream].file_fd = openat(
 		m->sb->logs_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->logs[stream].file_fd < 0)
@@ -175,6 +188,15 @@ static int open_streams(struct sb_monitor *m, struct sb_session *s, const struct
 		return open_background(m, s, st, err);
 	if (!fds)
 		return sb_err_refuse(err, EINVAL, "a foreground session needs 3 descriptors");
+	for (int i = 0; i < 3; i++) {
+		struct stat file;
+
+		/* From a directory a path leads out of the sandbox (CVE-2024-21626). */
+		if (fstat(fds[i], &file) < 0 || S_ISDIR(file.st_mode) ||
+		    (fcntl(fds[i], F_GETFL) & O_PATH))
+			return sb_err_refuse(err, EINVAL,
+					     "descriptor %d cannot be a standard stream", i);
+	}
 	memcpy(st->stdio, fds, sizeof(st->stdio));
 	return 0;
 }
@@ -278,9 +300,11 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 	if (s->leaf_fd >= 0 && open_streams(m, s, &o, n_fds == 3 ? fds : NULL, &st, err) == 0)
 		ret = spawn(m, s, &o, st.stdio, err);
 	if (ret < 0) {
+		remove_logs(m, s);
 		sb_session_release(s);
 		(void)sb_cgroup_leaf_remove(&m->sb->cgroup, leaf);
 		return -err->code;
 	}
+	m->has_main |= s->id == m->sb->rec.main_exec;
 	return 0;
 }

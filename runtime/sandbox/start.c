@@ -16,8 +16,6 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/sandbox.h"
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 static int draw_id(char id[SB_ID_LEN], struct sb_err *err)
 {
 	uint64_t n;
@@ -37,7 +35,7 @@ static int fill_env(struct sb_record *rec, const struct sb_create *c, const stru
 	char hostname[SB_NAME_LEN + 16];
 
 	snprintf(hostname, sizeof(hostname), "HOSTNAME=%s", rec->hostname);
-	if (sb_strv_set_env(&rec->env, DEFAULT_PATH, err) < 0 ||
+	if (sb_strv_set_env(&rec->env, "PATH=" SB_DEFAULT_PATH, err) < 0 ||
 	    sb_strv_set_env(&rec->env, hostname, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < image->env.n; i++)

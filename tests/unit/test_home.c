@@ -4,7 +4,6 @@
 
 #include "tests/unit/unit.h"
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "runtime/base/err.h"
@@ -116,16 +115,21 @@ static void an_id_is_found_by_its_unique_beginning(void **state)
 static void a_sandbox_is_alive_while_its_lock_is_held(void **state)
 {
 	struct fixture *f = *state;
-	int fd;
+	struct sb_err err = SB_ERR_INIT;
+	int fd, dir;
 
 	assert_int_equal(mkdirat(f->home.run_fd, ID_A, 0700), 0);
 	assert_false(sb_home_is_alive(&f->home, ID_A));
-	fd = openat(f->home.run_fd, ID_A "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	assert_false(sb_home_is_alive(&f->home, ID_A));
-	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(sb_home_await_end(&f->home, ID_A, false, &err), -ENOENT);
+	dir = sb_open_dir_at(f->home.run_fd, ID_A, &err);
+	fd = sb_home_hold(dir, &err);
+	assert_true(fd >= 0);
 	assert_true(sb_home_is_alive(&f->home, ID_A));
+	assert_int_equal(sb_home_await_end(&f->home, ID_A, false, &err), -EBUSY);
 	close(fd);
+	close(dir);
 	assert_false(sb_home_is_alive(&f->home, ID_A));
+	assert_int_equal(sb_home_await_end(&f->home, ID_A, true, &err), 0);
 	assert_int_equal(sb_remove_tree_at(f->home.run_fd, ID_A), 0);
 }
 
