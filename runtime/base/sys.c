@@ -116,20 +116,26 @@ int64_t sb_wall_ms(void)
 
 /**
  * sb_time_format() - A point in time as RFC 3339 text in UTC
- * @wall_ms:	milliseconds since the epoch
+ * @wall_ms:	milliseconds since the epoch, not before it
  * @buf:	room for SB_TIME_LEN bytes
+ *
+ * By hand: gmtime_r(3) would read /etc/localtime the first time. A year begins in March here, so
+ * that the leap day is its last; eras of 400 years repeat exactly.
  *
  * Return: @buf
  */
 const char *sb_time_format(int64_t wall_ms, char *buf)
 {
-	time_t s = wall_ms / 1000;
-	struct tm tm;
+	int64_t s = wall_ms / 1000, days = s / 86400 + 719468; /* since 0000-03-01 */
+	int era = (int)(days / 146097), day = (int)(days % 146097);
+	int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	int in_year = day - (365 * year + year / 4 - year / 100);
+	int month = (5 * in_year + 2) / 153; /* 0 = March */
+	int tod = (int)(s % 86400);
 
-	/* gmtime_r() reads no time zone file, unlike localtime_r(). */
-	gmtime_r(&s, &tm);
 	snprintf(buf, SB_TIME_LEN, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-		 (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		 tm.tm_sec, (int)(wall_ms % 1000));
+		 (era * 400 + year + (month >= 10)) % 10000, month < 10 ? month + 3 : month - 9,
+		 in_year - (153 * month + 2) / 5 + 1, tod / 3600, tod / 60 % 60, tod % 60,
+		 (int)(wall_ms % 1000));
 	return buf;
 }

@@ -12,7 +12,8 @@
 struct clone_args;
 struct open_how;
 
-#define SB_TIME_LEN 32 /* bytes of an RFC 3339 time with its NUL */
+#define SB_TIME_LEN \
+	80 /* bytes for an RFC 3339 time: more than it takes, as compilers cannot know */
 
 pid_t sb_clone3(struct clone_args *args);
 int sb_openat2(int dirfd, const char *path, const struct open_how *how);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/capability.h>
+#include <sys/prctl.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -42,11 +43,16 @@ static void cleanup_cap(cap_t *caps)
  */
 int sb_caps_bound(struct sb_err *err)
 {
-	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
-		if (!is_kept(cap) && cap_drop_bound(cap) < 0)
-			return sb_err_set(err, errno, "drop capability %d from the bounding set",
-					  cap);
-	return 0;
+	for (int cap = 0;; cap++) {
+		if (is_kept(cap) || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		/* EINVAL: one more than the kernel knows. cap_max_bits() would ask it 41 times. */
+		return errno == EINVAL && cap > 0 ? 0
+						  : sb_err_set(err, errno,
+							       "drop capability %d "
+							       "from the bounding set",
+							       cap);
+	}
 }
 
 /**
@@ -68,7 +74,7 @@ int sb_caps_apply(bool keep, struct sb_err *err)
 	if (!caps || (n > 0 && (cap_set_flag(caps, CAP_PERMITTED, n, kept, CAP_SET) < 0 ||
 				cap_set_flag(caps, CAP_EFFECTIVE, n, kept, CAP_SET) < 0)))
 		return sb_err_set(err, errno, "list capabilities");
-	if (cap_reset_ambient() < 0)
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return sb_err_set(err, errno, "clear the ambient capabilities");
 	if (cap_set_proc(caps) < 0)
 		return sb_err_set(err, errno, "set the capabilities");

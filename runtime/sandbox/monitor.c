@@ -301,8 +301,10 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 	(void)prctl(PR_SET_DUMPABLE, 0); /* children share our memory's contents until execve(2) */
 	(void)prctl(PR_SET_NAME, "sbrun-monitor");
 	(void)signal(SIGXFSZ, SIG_IGN); /* a full log is no reason to die */
-	if (sb->create->title)
+	if (sb->create->title) {
 		memset(sb->create->title, 0, sb->create->title_len);
+		snprintf(sb->create->title, sb->create->title_len, "sbrun-monitor %s", sb->rec.id);
+	}
 	m.sb = sb;
 	for (int i = 0; i < SB_CLIENTS_MAX; i++)
 		m.clients[i].fd = -1;
