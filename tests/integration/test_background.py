@@ -183,7 +183,8 @@ def test_kill_ends_the_whole_tree(sandbox, kind):
     assert finish(follower) == 0
     assert (wait(box, 2)["reason"], record(box, 2)["exitCode"]) == ("signal", 137)
     assert record(box, 1)["state"] == "running" and other.endswith("/1")
-    lib.eventually(lambda: [leaf.name for leaf in leaves(box)] == ["exec-1"])
+    # Process 1 reaps some of them after the session has ended: the next session cleans up.
+    lib.eventually(lambda: box.exec("true").rc == 0 and "exec-2" not in [leaf.name for leaf in leaves(box)])
 
 
 @pytest.mark.parametrize("text", ["TERM", "SIGTERM", "term", "15"])
@@ -240,13 +241,17 @@ def test_logs_keep_output_and_errors_apart(sandbox):
 
 
 def test_everything_written_before_the_end_is_in_the_log_when_the_record_is(sandbox):
-    """Fifty times; the last line is the one that tells why."""
+    """A hundred times, eight at once; the last line is the one that tells why."""
     box = sandbox()
-    for i in range(1, 51):
+
+    def last_words(_):
         name = background(box, "sh", "-c", "head -c 60000 /dev/zero; echo last; echo why >&2; exit 1")
         box.sbrun.ok("wait", name)
         result = box.sbrun.ok("logs", name)
-        assert (len(result.raw), result.raw[-5:], result.err) == (60005, b"last\n", "why\n"), i
+        return len(result.raw), result.raw[-5:], result.err
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(last_words, range(100))) == {(60005, b"last\n", "why\n")}
 
 
 def test_logs_follow_a_program_to_its_end(sandbox):

@@ -321,7 +321,7 @@ def test_short_options_cluster(sbrun, box):
     """With a value at the end, beside it or after it."""
     assert sbrun.ok("exec", "-iu1000", box.id, "sh", "-c", "id -u; cat", stdin="in").out == "1000\nin"
     assert sbrun.ok("exec", "-iu", "1000", box.id, "id", "-u").out == "1000\n"
-    assert sbrun.ok("exec", "-it", box.id, "tty").out == "/dev/pts/0\r\n"
+    assert sbrun.ok("exec", "-it", box.id, "tty").out.startswith("/dev/pts/")
     assert sbrun.ok("ps", "-aq").out.split() == [box.id]
     assert_refused(sbrun("exec", "-ui", box.id, "id"), "user 'i'", rc=126)
 
