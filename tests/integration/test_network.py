@@ -468,9 +468,9 @@ def test_wait_returns_within_20_ms_of_listen(sandbox, python_image):
     box = sandbox(image=python_image)
     delays = []
     with box.sbrun.start("exec", "-i", box.id, "python3", "-c", ON_DEMAND, stdin=subprocess.PIPE) as server:
-        for port in range(6000, 6020):
+        for number, port in enumerate(range(6000, 6020)):
             with box.sbrun.start("wait", box.id, "--port", port, "--timeout", "20s") as wait:
-                time.sleep(0.05)  # so that it has long been waiting
+                time.sleep(0.05 + 0.013 * number)  # so that it has long been waiting, and in any phase
                 assert wait.poll() is None
                 server.stdin.write(b"%d\n" % port)
                 server.stdin.flush()
