@@ -110,23 +110,45 @@ static int open_parent(int root, const char *full, const struct sb_record *rec, 
 	return sb_mkdir_in_root(root, parent, 0755, rec->id_base, rec->id_base, err);
 }
 
-/* Give the nameless file @fd its place: linkat(2) cannot replace a file, rename(2) can. */
-static int publish(int dir, int fd, const char *name, struct sb_err *err)
-{
+/**
+ * struct draft - a new file that is not in its place yet
+ * @tmp:	the name that it has meanwhile, or gets on the way to its own
+ * @is_named:	it has it already
+ * @fd:		open for writing, owned
+ */
+struct draft {
 	char tmp[64];
+	bool is_named;
+	int fd;
+};
+
+/*
+ * Without a name until it is complete, nothing stays if we are killed while we copy. Overlayfs can
+ * do that since Linux 6.10 only; before, the file has a name of ours from the beginning.
+ */
+static int open_draft(int dir, struct draft *d, struct sb_err *err)
+{
 	uint64_t n;
 
 	/* Not to be guessed: the sandbox could be there first. */
 	if (getrandom(&n, sizeof(n), 0) != sizeof(n))
 		return sb_err_set(err, errno, "draw a name");
-	snprintf(tmp, sizeof(tmp), ".sbrun-write.%016jx", (uintmax_t)n);
-	if (linkat(fd, "", dir, tmp, AT_EMPTY_PATH) < 0)
+	snprintf(d->tmp, sizeof(d->tmp), ".sbrun-write.%016jx", (uintmax_t)n);
+	d->fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	d->is_named = d->fd < 0 && errno == EOPNOTSUPP;
+	if (d->is_named)
+		d->fd = openat(dir, d->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			       0600);
+	return d->fd >= 0 ? 0 : sb_err_set(err, errno, "create a file");
+}
+
+/* Give the draft its place: linkat(2) cannot replace a file, rename(2) can. */
+static int publish(int dir, const struct draft *d, const char *name, struct sb_err *err)
+{
+	if (!d->is_named && linkat(d->fd, "", dir, d->tmp, AT_EMPTY_PATH) < 0)
 		return sb_err_set(err, errno, "name the new file");
-	if (renameat(dir, tmp, dir, name) < 0) {
-		sb_err_set(err, errno, "rename to the final name");
-		(void)unlinkat(dir, tmp, 0);
-		return -err->code;
-	}
+	if (renameat(dir, d->tmp, dir, name) < 0)
+		return sb_err_set(err, errno, "rename to the final name");
 	return 0;
 }
 
@@ -139,7 +161,8 @@ static int publish(int dir, int fd, const char *name, struct sb_err *err)
  * @ret_bytes:	length of it
  *
  * A new file belongs to the sandbox's root and has mode 0644; one that is replaced keeps its owner
- * and mode. A symbolic link in its place is replaced, not followed.
+ * and mode. A symbolic link in its place is replaced, not followed. Before Linux 6.10, a caller
+ * that is killed meanwhile leaves a file ".sbrun-write.…" beside it.
  *
  * Return: 0, or a negative errno value with the old file kept
  */
@@ -149,6 +172,7 @@ int sb_files_write(const struct sb_home *home, const struct sb_record *rec, cons
 	char full[PATH_MAX], name[NAME_MAX + 1];
 	_cleanup_fd_ int root = open_root(home, rec, err);
 	_cleanup_fd_ int dir = -1, fd = -1;
+	struct draft d;
 
 	if (root < 0 || sb_files_absolute(rec, path, full, sizeof(full), err) < 0)
 		return -err->code;
@@ -157,14 +181,14 @@ int sb_files_write(const struct sb_home *home, const struct sb_record *rec, cons
 	dir = open_parent(root, full, rec, name, err);
 	if (dir < 0)
 		return -err->code;
-	/* Without a name until it is complete: nothing stays if we are killed while we copy. */
-	fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return sb_err_set(err, errno, "create '%s'", full);
-	if (copy(from_fd, fd, UINT64_MAX, ret_bytes, err) < 0 ||
-	    inherit(dir, name, rec, fd, err) < 0 || publish(dir, fd, name, err) < 0)
+	if (open_draft(dir, &d, err) < 0)
 		return sb_err_prefix(err, "'%s'", full);
-	return 0;
+	fd = d.fd;
+	if (copy(from_fd, fd, UINT64_MAX, ret_bytes, err) == 0 &&
+	    inherit(dir, name, rec, fd, err) == 0 && publish(dir, &d, name, err) == 0)
+		return 0;
+	(void)unlinkat(dir, d.tmp, 0); /* there or not: the name is ours alone */
+	return sb_err_prefix(err, "'%s'", full);
 }
 
 static bool is_of_kernel(int fd)
