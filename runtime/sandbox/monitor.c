@@ -79,7 +79,7 @@ void sb_monitor_stop(struct sb_monitor *m, uint64_t grace_ms)
 		return;
 	}
 	if (m->ending == SB_ENDING_NONE)
-		for (int i = 0; i < SB_SESSIONS_MAX; i++)
+		for (int i = 0; i < m->n_slots; i++)
 			if (m->sessions[i].id && !m->sessions[i].is_ended)
 				(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, SIGTERM);
 	if (m->ending == SB_ENDING_NONE || kill_at < m->kill_at_ms)
@@ -129,7 +129,7 @@ static uint64_t check_deadlines(struct sb_monitor *m, uint64_t now)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (int i = 0; i < SB_SESSIONS_MAX; i++) {
+	for (int i = 0; i < m->n_slots; i++) {
 		struct sb_session *s = &m->sessions[i];
 
 		if (!s->id || s->is_ended || !s->deadline_ms || s->is_timed_out)

@@ -54,6 +54,7 @@ enum sb_ending {
  * @signal_fd:	SIGTERM and SIGINT
  * @clients:	connections; the creator's is the first
  * @sessions:	running sessions
+ * @n_slots:	how many of them were ever used: the rest of that memory is never touched
  * @last_session: number of the newest one
  * @has_main:	the session that `run` has made the sandbox for was started
  * @nofile:	how many files programs may open: the creator's limit
@@ -71,6 +72,7 @@ struct sb_monitor {
 	int signal_fd;
 	struct sb_client clients[SB_CLIENTS_MAX];
 	struct sb_session sessions[SB_SESSIONS_MAX];
+	int n_slots;
 	int last_session;
 	bool has_main;
 	struct rlimit nofile;

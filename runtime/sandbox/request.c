@@ -175,7 +175,7 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 		sb_monitor_stop(m, 0);
 		return 0;
 	}
-	for (int i = 0; id == 0 && i < SB_SESSIONS_MAX; i++)
+	for (int i = 0; id == 0 && i < m->n_slots; i++)
 		if (m->sessions[i].id && !m->sessions[i].is_ended)
 			(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, (int)sig);
 	if (id == 0)

@@ -82,7 +82,7 @@ void sb_session_release(struct sb_session *s)
  */
 struct sb_session *sb_session_find(struct sb_monitor *m, int id)
 {
-	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+	for (int i = 0; i < m->n_slots; i++)
 		if (m->sessions[i].id == id && id && !m->sessions[i].is_ended)
 			return &m->sessions[i];
 	return NULL;
@@ -96,7 +96,7 @@ struct sb_session *sb_session_find(struct sb_monitor *m, int id)
  */
 bool sb_session_any(const struct sb_monitor *m)
 {
-	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+	for (int i = 0; i < m->n_slots; i++)
 		if (m->sessions[i].id && !m->sessions[i].is_ended)
 			return true;
 	return false;
@@ -127,7 +127,7 @@ static bool is_background(const struct sb_session *s)
  */
 void sb_session_on_client_gone(struct sb_monitor *m, int client)
 {
-	for (int i = 0; i < SB_SESSIONS_MAX; i++) {
+	for (int i = 0; i < m->n_slots; i++) {
 		struct sb_session *s = &m->sessions[i];
 
 		if (!s->id || s->client != client)
@@ -294,7 +294,7 @@ void sb_session_prune(struct sb_monitor *m)
 {
 	size_t wanted = 1; /* that of process 1 */
 
-	for (int i = 0; i < SB_SESSIONS_MAX; i++)
+	for (int i = 0; i < m->n_slots; i++)
 		wanted += m->sessions[i].id && !m->sessions[i].is_ended;
 	if (sb_cgroup_prune(&m->sb->cgroup) <= wanted) {
 		m->prune_at_ms = m->prune_pause_ms = 0;

@@ -220,6 +220,8 @@ static struct sb_session *take_slot(struct sb_monitor *m)
 
 		if (s->id)
 			continue;
+		if (i >= m->n_slots)
+			m->n_slots = i + 1;
 		*s = (struct sb_session){ .id = ++m->last_session,
 					  .proc = SB_PROCESS_INIT,
 					  .leaf_fd = -1,
@@ -293,7 +295,8 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 		return -err->code;
 	s = take_slot(m);
 	if (!s)
-		return sb_err_set(err, EAGAIN, "%d sessions run in the sandbox", SB_SESSIONS_MAX);
+		return sb_err_refuse(err, EAGAIN, "%d sessions run in the sandbox",
+				     SB_SESSIONS_MAX);
 	s->client = client;
 	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
 	s->leaf_fd = sb_cgroup_leaf_create(&m->sb->cgroup, leaf, err);
