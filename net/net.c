@@ -40,8 +40,10 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/membarrier.h>
 #include <linux/netlink.h>
 
 #include "net/firewall.h"
@@ -209,9 +211,14 @@ int sb_net_open(struct sb_net *ret, struct sb_err *err)
 /**
  * sb_net_close() - Disconnect; may take 10 ms
  * @net:	connection, also a closed one
+ *
+ * Waits for an RCU grace period itself (membarrier(2), MEMBARRIER_CMD_GLOBAL): the kernel would do
+ * it in close(2) with the lock of nf_tables held, which whoever makes a link just then needs too.
  */
 void sb_net_close(struct sb_net *net)
 {
+	if (net->fd >= 0)
+		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	sb_close_fd(&net->fd);
 }
 

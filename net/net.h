@@ -45,7 +45,7 @@ void sb_net_host_down(const struct in6_addr *prefix);
  *
  * When elements were removed lately, by anybody, the kernel lets the closing of such a socket wait
  * for an RCU grace period, about 10 ms (nf_tables flushes its destroy work, nft_rcv_nl_event()). So
- * keep it as long as the process lives.
+ * keep it until nobody waits for the caller any more.
  */
 struct sb_net {
 	int fd;

@@ -311,6 +311,7 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 	if (set_up(&m, client_fd, &err) < 0) {
 		(void)sb_client_send(client_fd, sb_json_from_err(&err), NULL, 0, &err);
 		sb_sandbox_discard(sb);
+		sb_net_close(&sb->net);
 		_exit(1);
 	}
 	raise_nofile(&m);
@@ -323,5 +324,6 @@ void sb_monitor_run(struct sb_sandbox *sb, int client_fd)
 	}
 	loop(&m);
 	finish(&m);
+	sb_net_close(&sb->net);
 	_exit(0);
 }

@@ -57,7 +57,7 @@ struct sb_create {
  * @create:	how it is to be; likewise
  * @rec:	what is known about it
  * @plan:	its attachment to the network
- * @net:	connection to the firewall: closed by the end of the process
+ * @net:	connection to the firewall: closed last of all
  * @state_fd:	<run>/<id>
  * @lock_fd:	the lock in it
  * @data_fd:	<store>/sandboxes/<id>
