@@ -17,6 +17,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/path.h"
 
 #define PREFIX_MIN 4 /* hex digits of an abbreviated digest, as docker's image ids */
 
@@ -32,20 +33,15 @@ static int not_found(const char *reference, struct sb_err *err)
 static int find_prefix(int store_dirfd, const char *hex, char *ret_digest, struct sb_err *err)
 {
 	char found[SB_DIGEST_SIZE] = "", digest[SB_DIGEST_SIZE];
-	_cleanup_dir_ DIR *dir = NULL;
-	int fd = openat(store_dirfd, SB_STORE_REFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(store_dirfd, SB_STORE_REFS);
 	struct dirent *e;
 
-	if (fd < 0 && errno == ENOENT)
+	if (!dir && errno == ENOENT)
 		return not_found(hex, err);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir) {
-		sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
-		sb_cleanup_fd(&fd);
-		return -err->code;
-	}
+	if (!dir)
+		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
 	while ((e = readdir(dir))) {
-		if (e->d_name[0] == '.' || sb_store_read_ref(fd, e->d_name, digest) < 0)
+		if (e->d_name[0] == '.' || sb_store_read_ref(dirfd(dir), e->d_name, digest) < 0)
 			continue;
 		if (strncmp(digest + SB_DIGEST_LEN - SB_DIGEST_HEX_LEN, hex, strlen(hex)) != 0)
 			continue;
@@ -305,21 +301,16 @@ static int by_reference(const void *a, const void *b)
 int sb_images_list(int store_dirfd, struct sb_image_list *ret, struct sb_err *err)
 {
 	struct sb_image_list list = SB_IMAGE_LIST_INIT;
-	_cleanup_dir_ DIR *dir = NULL;
-	int fd = openat(store_dirfd, SB_STORE_REFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(store_dirfd, SB_STORE_REFS);
 	struct dirent *e;
 	int r = 0;
 
-	if (fd < 0 && errno == ENOENT) {
+	if (!dir && errno == ENOENT) {
 		*ret = list;
 		return 0;
 	}
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir) {
-		sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
-		sb_cleanup_fd(&fd);
-		return -err->code;
-	}
+	if (!dir)
+		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
 	while (r == 0 && (e = readdir(dir))) {
 		char full[SB_IMAGE_REFERENCE_SIZE];
 		struct sb_image_ref ref;

@@ -39,13 +39,11 @@ static void sweep_one(int tmp_dirfd, const char *name)
 
 static int sweep(int tmp_dirfd, struct sb_err *err)
 {
-	_cleanup_fd_ int fd = openat(tmp_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_dir_ DIR *dir = sb_opendir_at(tmp_dirfd, ".");
 	struct dirent *e;
 
 	if (!dir)
 		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_TMP);
-	(void)sb_steal_fd(&fd); /* @dir has it now */
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			sweep_one(tmp_dirfd, e->d_name);

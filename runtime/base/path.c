@@ -160,6 +160,23 @@ int sb_open_dir_at(int dirfd, const char *path, struct sb_err *err)
 }
 
 /**
+ * sb_opendir_at() - Open a directory to list it
+ * @dirfd:	directory, or AT_FDCWD; -1 finds nothing
+ * @path:	path below it; "." lists @dirfd itself, whose own position stays
+ *
+ * Return: a stream that the caller closes with closedir(3), or NULL with errno set
+ */
+DIR *sb_opendir_at(int dirfd, const char *path)
+{
+	_cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		(void)sb_steal_fd(&fd); /* it is the stream's now */
+	return dir;
+}
+
+/**
  * sb_ensure_dir_at() - Open one of our own directories, made if it is missing
  * @dirfd:	directory, or AT_FDCWD
  * @path:	path below it; parents are made as well

@@ -9,6 +9,7 @@
 #ifndef SB_BASE_PATH_H
 #define SB_BASE_PATH_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,7 @@ int sb_mkdir_in_root(int rootfd, const char *path, mode_t mode, uid_t uid, gid_t
 		     struct sb_err *err);
 int sb_open_parent_in_root(int rootfd, const char *path, char *ret_name, struct sb_err *err);
 int sb_open_dir_at(int dirfd, const char *path, struct sb_err *err);
+DIR *sb_opendir_at(int dirfd, const char *path);
 int sb_ensure_dir_at(int dirfd, const char *path, mode_t mode, struct sb_err *err);
 int sb_remove_tree_at(int dirfd, const char *name);
 bool sb_name_is_valid(const char *name);

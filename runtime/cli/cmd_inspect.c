@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_inspect.c - sbrun inspect */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/num.h"
+#include "runtime/base/path.h"
 #include "runtime/cli/cli.h"
 #include "runtime/sandbox/record.h"
 
@@ -24,15 +21,13 @@ static int by_number(const void *a, const void *b)
 static size_t list_execs(const struct sb_cli *cli, const char *id, int **ret)
 {
 	char path[32];
-	int fd;
 	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *e;
 	int *v = NULL;
 	size_t n = 0;
 
 	snprintf(path, sizeof(path), "%s/execs", id);
-	fd = openat(cli->home.run_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = sb_opendir_at(cli->home.run_fd, path);
 	while (dir && (e = readdir(dir))) {
 		uint64_t exec;
 		int *grown = sb_parse_within(e->d_name, "", ".json", &exec) == 0

@@ -160,8 +160,7 @@ static void wait_until_empty(int dirfd)
 /* Remove the empty groups below @dirfd (one level: leaves have no children); how many are left. */
 static size_t remove_leaves(int dirfd)
 {
-	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(dirfd, ".");
 	struct dirent *e;
 	size_t left = 0;
 

@@ -124,8 +124,7 @@ static int collect_cgroup(const char *name, void *arg)
 /* Links in names/ and ids/ whose sandbox is gone. */
 static void collect_links(struct collection *c, const char *kind)
 {
-	int fd = openat(c->home->run_fd, kind, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(c->home->run_fd, kind);
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
@@ -152,8 +151,7 @@ static bool is_garbage(const struct collection *c, const char *name)
 /* Writable layers and logs whose sandbox is gone: also those from before a reboot. */
 static void collect_data(struct collection *c)
 {
-	int fd = openat(c->home->store_fd, c->home->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(c->home->store_fd, c->home->data_dir);
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)))

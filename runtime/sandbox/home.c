@@ -145,8 +145,7 @@ uint64_t sb_id_number(const char *id)
 static int resolve_prefix(const struct sb_home *home, const char *prefix, char ret_id[SB_ID_LEN],
 			  struct sb_err *err)
 {
-	int fd = openat(home->run_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(home->run_fd, ".");
 	struct dirent *e;
 	int found = 0;
 
@@ -200,8 +199,7 @@ int sb_home_resolve(const struct sb_home *home, const char *text, char ret_id[SB
 int sb_home_for_each(const struct sb_home *home,
 		     int (*fn)(const struct sb_home *home, const char *id, void *arg), void *arg)
 {
-	int fd = openat(home->run_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(home->run_fd, ".");
 	struct dirent *e;
 	int ret = 0;
 
@@ -221,8 +219,7 @@ int sb_home_for_each(const struct sb_home *home,
  */
 bool sb_home_store_is_in_use(const struct sb_home *home)
 {
-	int fd = openat(home->store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(home->store_fd, ".");
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
@@ -231,8 +228,7 @@ bool sb_home_store_is_in_use(const struct sb_home *home)
 
 		if (strncmp(e->d_name, DATA_PREFIX, strlen(DATA_PREFIX)) != 0)
 			continue;
-		fd = openat(home->store_fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		data = fd < 0 ? NULL : fdopendir(fd);
+		data = sb_opendir_at(home->store_fd, e->d_name);
 		while (data && (d = readdir(data)))
 			if (sb_id_is_valid(d->d_name))
 				return true;
@@ -249,8 +245,7 @@ bool sb_home_store_is_in_use(const struct sb_home *home)
  */
 bool sb_home_has_data(const struct sb_home *home, const char *id)
 {
-	int fd = openat(home->store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(home->store_fd, ".");
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
@@ -394,8 +389,7 @@ int sb_home_take_ids(const struct sb_home *home, const char *id, uid_t *ret_base
  */
 void sb_home_release(const struct sb_home *home, const char *kind, const char *id)
 {
-	int fd = openat(home->run_fd, kind, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = sb_opendir_at(home->run_fd, kind);
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {

@@ -23,6 +23,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/num.h"
+#include "runtime/base/path.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/home.h"
 
@@ -72,11 +73,10 @@ int sb_logs_newest(const struct sb_home *home, const char *id)
 	struct dirent *e;
 	char path[96];
 	uint64_t exec;
-	int fd, newest = 0;
+	int newest = 0;
 
 	snprintf(path, sizeof(path), "%s/%s/logs", home->data_dir, id);
-	fd = openat(home->store_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = sb_opendir_at(home->store_fd, path);
 	while (dir && (e = readdir(dir)))
 		if (sb_parse_within(e->d_name, "", ".out", &exec) == 0 && (int)exec > newest)
 			newest = (int)exec;

@@ -22,6 +22,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/num.h"
+#include "runtime/base/path.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/client.h"
@@ -60,12 +61,10 @@ static void match_process(pid_t pid, int exec, struct sb_port *ports, size_t n)
 	_cleanup_fd_ int proc_fd = -1;
 	_cleanup_dir_ DIR *dir = NULL;
 	struct dirent *e;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = proc_fd < 0 ? -1 : openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = proc_fd < 0 ? NULL : sb_opendir_at(proc_fd, "fd");
 	while (dir && (e = readdir(dir))) {
 		char link[64];
 		uint64_t inode;
@@ -115,7 +114,7 @@ static void match_owners(const struct sb_home *home, const struct sb_record *rec
 
 	if (track < 0)
 		return;
-	dir = fdopendir(dup(track));
+	dir = sb_opendir_at(track, ".");
 	while (dir && (e = readdir(dir))) {
 		_cleanup_fd_ int leaf = -1;
 

@@ -273,6 +273,27 @@ static void names_are_words_that_a_host_name_can_hold(void **state)
 	assert_false(sb_name_is_valid("a b"));
 }
 
+/* readdir(3) moves the position of the open file, which descriptors from dup(2) share. */
+static void a_directory_can_be_listed_twice_by_one_descriptor(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		_cleanup_dir_ DIR *dir = sb_opendir_at(f->outside, ".");
+		struct dirent *e;
+		int n = 0;
+
+		assert_non_null(dir);
+		while ((e = readdir(dir)))
+			n += e->d_name[0] != '.';
+		assert_int_equal(n, 2); /* "root" and "secret" */
+	}
+	assert_null(sb_opendir_at(f->outside, "secret"));
+	assert_int_equal(errno, ENOTDIR);
+	assert_null(sb_opendir_at(-1, "."));
+	assert_int_equal(errno, EBADF);
+}
+
 #define WITH_ROOT(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -289,6 +310,7 @@ int main(void)
 		WITH_ROOT(removing_a_tree_follows_no_link),
 		WITH_ROOT(a_tree_deeper_than_we_have_descriptors_is_removed),
 		WITH_ROOT(our_own_directories_are_made_with_their_parents),
+		WITH_ROOT(a_directory_can_be_listed_twice_by_one_descriptor),
 		cmocka_unit_test(names_are_words_that_a_host_name_can_hold),
 	};
 
