@@ -73,8 +73,14 @@ const char *sb_proto_name(enum sb_proto proto)
 	return proto_names[proto];
 }
 
-/* Address of @l as its program wrote it: IPv4 without the mapping. */
-static const char *bound_to(const struct sb_listener *l, char buf[INET6_ADDRSTRLEN])
+/**
+ * sb_listener_address() - The address that a socket is bound to, as its family writes it
+ * @l:		listener
+ * @buf:	text: IPv4 without the mapping of RFC 4291 section 2.5.5.2
+ *
+ * Return: @buf
+ */
+const char *sb_listener_address(const struct sb_listener *l, char buf[INET6_ADDRSTRLEN])
 {
 	if (l->family == AF_INET)
 		return inet_ntop(AF_INET, l->addr.s6_addr + 12, buf, INET6_ADDRSTRLEN);
@@ -98,7 +104,7 @@ const char *sb_reach_advice(const struct sb_listener *l, const struct in6_addr *
 
 	(void)inet_ntop(AF_INET6, addr, own, sizeof(own));
 	if (l)
-		(void)bound_to(l, at);
+		(void)sb_listener_address(l, at);
 	switch (reach) {
 	case SB_REACH_OK:
 		snprintf(buf, size, "reachable at [%s]:%u", own, (unsigned int)l->port);

@@ -113,5 +113,6 @@ const char *sb_reach_name(enum sb_reach reach);
 const char *sb_reach_advice(const struct sb_listener *l, const struct in6_addr *addr, char *buf,
 			    size_t size);
 const char *sb_proto_name(enum sb_proto proto);
+const char *sb_listener_address(const struct sb_listener *l, char buf[INET6_ADDRSTRLEN]);
 
 #endif /* SB_NET_NET_H */

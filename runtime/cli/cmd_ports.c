@@ -25,7 +25,7 @@ static void print_table(const struct sb_port *ports, size_t n)
 			sb_proto_name(p->listener.proto), addr, port, exec, pid, p->command, reach
 		};
 
-		sb_port_address(&p->listener, addr, sizeof(addr));
+		(void)sb_listener_address(&p->listener, addr);
 		snprintf(port, sizeof(port), "%u", p->listener.port);
 		snprintf(exec, sizeof(exec), p->exec ? "%d" : "-", p->exec);
 		snprintf(pid, sizeof(pid), p->pid ? "%d" : "-", p->pid);

@@ -2,24 +2,7 @@
 /* port_json.c - listening sockets as `ports` and `wait` show them */
 #include "runtime/cli/port_json.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
-
-/**
- * sb_port_address() - The address that a socket is bound to, as its family writes it
- * @l:		socket
- * @buf:	text
- * @size:	size of @buf, at least INET6_ADDRSTRLEN
- *
- * Return: @buf
- */
-const char *sb_port_address(const struct sb_listener *l, char *buf, unsigned int size)
-{
-	/* IPv4 addresses are kept IPv4-mapped: RFC 4291 section 2.5.5.2. */
-	if (l->family == AF_INET)
-		return inet_ntop(AF_INET, &l->addr.s6_addr[12], buf, size);
-	return inet_ntop(AF_INET6, &l->addr, buf, size);
-}
 
 static json_t *number_or_null(int n)
 {
@@ -38,9 +21,8 @@ json_t *sb_port_json(const struct sb_port *p)
 
 	return json_pack("{s:s, s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:s, s:s, s:s}", "proto",
 			 sb_proto_name(p->listener.proto), "address",
-			 sb_port_address(&p->listener, addr, sizeof(addr)), "port",
-			 p->listener.port, "family",
-			 p->listener.family == AF_INET ? "ipv4" : "ipv6", "v6only",
+			 sb_listener_address(&p->listener, addr), "port", p->listener.port,
+			 "family", p->listener.family == AF_INET ? "ipv4" : "ipv6", "v6only",
 			 p->listener.v6only, "exec", number_or_null(p->exec), "pid",
 			 number_or_null(p->pid), "hostPid", number_or_null(p->host_pid), "command",
 			 p->command, "reach", sb_reach_name(p->reach), "advice", p->advice);

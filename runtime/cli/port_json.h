@@ -9,7 +9,6 @@
 
 #include "runtime/sandbox/ports.h"
 
-const char *sb_port_address(const struct sb_listener *l, char *buf, unsigned int size);
 json_t *sb_port_json(const struct sb_port *p);
 
 #endif /* SB_CLI_PORT_JSON_H */
