@@ -12,6 +12,7 @@
 #include "runtime/cli/opts.h"
 #include "runtime/sandbox/home.h"
 
+struct sb_attach;
 struct sb_err;
 struct sb_record;
 
@@ -104,8 +105,8 @@ const char *sb_out_bytes(uint64_t bytes, char *buf, size_t size);
 json_t *sb_out_base64(const char *data, size_t len, json_t *obj, const char *key);
 
 /* session.c */
-json_t *sb_session_request(const char *const argv[], int argc);
-int sb_session_capture(int conn, json_t *request, bool interactive, json_t **ret,
-		       struct sb_err *err);
+json_t *sb_session_request(const char *const argv[], int argc, struct sb_err *err);
+int sb_session_run(const struct sb_cli *cli, int conn, json_t *request, const struct sb_attach *how,
+		   json_t **ret, struct sb_err *err);
 
 #endif /* SB_CLI_CLI_H */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_exec.c - sbrun exec */
-#include <errno.h>
 #include <stdio.h>
 
 #include "runtime/base/cleanup.h"
@@ -54,12 +53,10 @@ static void done(void *opts)
 static json_t *make_request(const struct exec_opts *o, int argc, const char *argv[],
 			    struct sb_err *err)
 {
-	json_t *request = sb_session_request(argv, argc);
+	json_t *request = sb_session_request(argv, argc, err);
 
-	if (!request) {
-		sb_err_refuse(err, EILSEQ, "the command is not UTF-8");
+	if (!request)
 		return NULL;
-	}
 	(void)json_object_set_new(request, "env", sb_json_from_strv(&o->env));
 	(void)json_object_set_new(request, "timeoutMs", json_integer((json_int_t)o->timeout_ms));
 	if (o->cwd)
@@ -87,19 +84,10 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	request = conn < 0 ? NULL : make_request(o, argc - 1, argv + 1, err);
 	if (!request)
 		return -err->code;
-	if (cli->json && !o->background && !o->tty)
-		ret = sb_session_capture(conn, request, o->interactive, &record, err);
-	else
-		ret = sb_attach_exec(conn, request, &how, &record, err);
-	if (ret < 0)
-		return ret;
-	if (cli->json)
-		sb_out_json(json_incref(record));
-	else if (o->background)
+	ret = sb_session_run(cli, conn, request, &how, &record, err);
+	if (ret >= 0 && o->background && !cli->json)
 		puts(json_string_value(json_object_get(record, "id")));
-	if (o->background)
-		return 0;
-	return (int)json_integer_value(json_object_get(record, "exitCode"));
+	return ret;
 }
 
 const struct sb_cmd sb_cmd_exec = {

@@ -118,13 +118,11 @@ static int start(struct sb_cli *cli, const struct run_opts *o, const struct sb_i
 static json_t *make_request(const struct run_opts *o, const struct sb_image *image, int argc,
 			    const char *argv[], struct sb_err *err)
 {
-	json_t *request = sb_session_request(argv, argc);
+	json_t *request = sb_session_request(argv, argc, err);
 	json_t *args = json_object_get(request, "args");
 
-	if (!request) {
-		sb_err_refuse(err, EILSEQ, "the command is not UTF-8");
+	if (!request)
 		return NULL;
-	}
 	for (size_t i = image->entrypoint.n; i-- > 0;)
 		(void)json_array_insert_new(args, 0, json_string(image->entrypoint.v[i]));
 	for (size_t i = 0; argc == 0 && i < image->cmd.n; i++)
@@ -137,15 +135,6 @@ static json_t *make_request(const struct run_opts *o, const struct sb_image *ima
 	}
 	(void)json_object_set_new(request, "timeoutMs", json_integer((json_int_t)o->timeout_ms));
 	return request;
-}
-
-static int print_started(const struct sb_cli *cli, json_t *info, const char *id)
-{
-	if (cli->json)
-		sb_out_json(json_incref(info));
-	else
-		puts(id);
-	return 0;
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
@@ -171,17 +160,10 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 		json_decref(request);
 		return -err->code;
 	}
-	if (cli->json && !o->detach && !o->tty)
-		ret = sb_session_capture(conn, request, o->interactive, &record, err);
-	else
-		ret = sb_attach_exec(conn, request, &how, &record, err);
-	if (ret < 0)
-		return ret;
-	if (o->detach)
-		return print_started(cli, record, id);
-	if (cli->json)
-		sb_out_json(json_incref(record));
-	return (int)json_integer_value(json_object_get(record, "exitCode"));
+	ret = sb_session_run(cli, conn, request, &how, &record, err);
+	if (ret >= 0 && o->detach && !cli->json)
+		puts(id);
+	return ret;
 }
 
 static int create(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)

@@ -13,6 +13,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/cli/cli.h"
+#include "runtime/sandbox/attach.h"
 #include "runtime/sandbox/client.h"
 
 #define CAPTURE_MAX (10 << 20) /* of each stream; what is beyond is dropped and marked */
@@ -22,9 +23,9 @@
  * @argv:	program and arguments; borrowed
  * @argc:	how many
  *
- * Return: {"args": […]}, or NULL if an argument is not UTF-8 or memory is out
+ * Return: {"args": […]} that the caller drops, or NULL with @err set (EILSEQ: not UTF-8)
  */
-json_t *sb_session_request(const char *const argv[], int argc)
+json_t *sb_session_request(const char *const argv[], int argc, struct sb_err *err)
 {
 	json_t *args = json_array();
 
@@ -33,6 +34,7 @@ json_t *sb_session_request(const char *const argv[], int argc)
 
 		if (!s) {
 			json_decref(args);
+			sb_err_refuse(err, EILSEQ, "the command is not UTF-8");
 			return NULL;
 		}
 		(void)json_array_append_new(args, s);
@@ -133,17 +135,8 @@ static int capture_all(int conn, struct capture streams[2], json_t **ret, struct
 	return 0;
 }
 
-/**
- * sb_session_capture() - Run a program in a sandbox and keep what it writes
- * @conn:	connection to the monitor; borrowed
- * @request:	{"args", …}; taken over
- * @interactive: our standard input is the program's
- * @ret:	record of the session with "stdout", "stderr" and "success"; the caller drops it
- *
- * Return: 0, or a negative errno value as from sb_attach_exec()
- */
-int sb_session_capture(int conn, json_t *request, bool interactive, json_t **ret,
-		       struct sb_err *err)
+/* Run a program and keep what it writes: @ret is its record with "stdout", "stderr", "success". */
+static int capture(int conn, json_t *request, bool interactive, json_t **ret, struct sb_err *err)
 {
 	_cleanup_(capture_done) struct capture out = { .fd = -1 };
 	_cleanup_(capture_done) struct capture errors = { .fd = -1 };
@@ -176,4 +169,32 @@ int sb_session_capture(int conn, json_t *request, bool interactive, json_t **ret
 		*ret, "success",
 		json_boolean(json_integer_value(json_object_get(*ret, "exitCode")) == 0));
 	return 0;
+}
+
+/**
+ * sb_session_run() - Run a program in a sandbox as the user wants to see it
+ * @cli:	call; with --json the output of a foreground program without a terminal is captured
+ * @conn:	connection to the monitor; borrowed
+ * @request:	{"args", …}; taken over
+ * @how:	what the user asked for
+ * @ret:	record of the session; the caller drops it
+ *
+ * Return: its exit code (0 in the background), or a negative errno value as from sb_attach_exec()
+ */
+int sb_session_run(const struct sb_cli *cli, int conn, json_t *request, const struct sb_attach *how,
+		   json_t **ret, struct sb_err *err)
+{
+	int r;
+
+	if (cli->json && !how->background && !how->tty)
+		r = capture(conn, request, how->interactive, ret, err);
+	else
+		r = sb_attach_exec(conn, request, how, ret, err);
+	if (r < 0)
+		return r;
+	if (cli->json)
+		sb_out_json(json_incref(*ret));
+	if (how->background)
+		return 0;
+	return (int)json_integer_value(json_object_get(*ret, "exitCode"));
 }
