@@ -79,9 +79,7 @@ void sb_monitor_stop(struct sb_monitor *m, uint64_t grace_ms)
 		return;
 	}
 	if (m->ending == SB_ENDING_NONE)
-		for (int i = 0; i < m->n_slots; i++)
-			if (m->sessions[i].id && !m->sessions[i].is_ended)
-				(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, SIGTERM);
+		sb_session_signal_all(m, SIGTERM);
 	if (m->ending == SB_ENDING_NONE || kill_at < m->kill_at_ms)
 		m->kill_at_ms = kill_at;
 	m->ending = SB_ENDING_ASKED;
@@ -113,7 +111,7 @@ static void on_event(struct sb_monitor *m, enum sb_event event, int slot)
 			sb_session_on_sync(m, &m->sessions[slot]);
 		return;
 	case SB_EVENT_EXIT:
-		if (m->sessions[slot].id && !m->sessions[slot].is_ended)
+		if (sb_session_is_alive(&m->sessions[slot]))
 			sb_session_on_exit(m, &m->sessions[slot]);
 		return;
 	case SB_EVENT_STDOUT:
@@ -132,7 +130,7 @@ static uint64_t check_deadlines(struct sb_monitor *m, uint64_t now)
 	for (int i = 0; i < m->n_slots; i++) {
 		struct sb_session *s = &m->sessions[i];
 
-		if (!s->id || s->is_ended || !s->deadline_ms || s->is_timed_out)
+		if (!sb_session_is_alive(s) || !s->deadline_ms || s->is_timed_out)
 			continue;
 		if (now >= s->deadline_ms) {
 			s->is_timed_out = true;

@@ -175,11 +175,10 @@ static int op_kill(struct sb_monitor *m, int client, const json_t *req, const in
 		sb_monitor_stop(m, 0);
 		return 0;
 	}
-	for (int i = 0; id == 0 && i < m->n_slots; i++)
-		if (m->sessions[i].id && !m->sessions[i].is_ended)
-			(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, (int)sig);
-	if (id == 0)
+	if (id == 0) {
+		sb_session_signal_all(m, (int)sig);
 		return reply_ok(m, client);
+	}
 	s = sb_session_find(m, id);
 	if (!s)
 		return sb_err_refuse(err, ESRCH, "session '%s/%d' is not running", m->sb->rec.id,

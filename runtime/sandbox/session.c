@@ -83,7 +83,7 @@ void sb_session_release(struct sb_session *s)
 struct sb_session *sb_session_find(struct sb_monitor *m, int id)
 {
 	for (int i = 0; i < m->n_slots; i++)
-		if (m->sessions[i].id == id && id && !m->sessions[i].is_ended)
+		if (m->sessions[i].id == id && sb_session_is_alive(&m->sessions[i]))
 			return &m->sessions[i];
 	return NULL;
 }
@@ -97,9 +97,21 @@ struct sb_session *sb_session_find(struct sb_monitor *m, int id)
 bool sb_session_any(const struct sb_monitor *m)
 {
 	for (int i = 0; i < m->n_slots; i++)
-		if (m->sessions[i].id && !m->sessions[i].is_ended)
+		if (sb_session_is_alive(&m->sessions[i]))
 			return true;
 	return false;
+}
+
+/**
+ * sb_session_signal_all() - Signal the first process of every living session
+ * @m:		monitor
+ * @sig:	signal number
+ */
+void sb_session_signal_all(struct sb_monitor *m, int sig)
+{
+	for (int i = 0; i < m->n_slots; i++)
+		if (sb_session_is_alive(&m->sessions[i]))
+			(void)sb_pidfd_send_signal(m->sessions[i].proc.pidfd, sig);
 }
 
 /**
@@ -295,7 +307,7 @@ void sb_session_prune(struct sb_monitor *m)
 	size_t wanted = 1; /* that of process 1 */
 
 	for (int i = 0; i < m->n_slots; i++)
-		wanted += m->sessions[i].id && !m->sessions[i].is_ended;
+		wanted += sb_session_is_alive(&m->sessions[i]);
 	if (sb_cgroup_prune(&m->sb->cgroup) <= wanted) {
 		m->prune_at_ms = m->prune_pause_ms = 0;
 		return;

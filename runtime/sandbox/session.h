@@ -67,6 +67,12 @@ struct sb_session {
 	struct sb_err failure;
 };
 
+/* Whether a slot has a program that has not ended. */
+static inline bool sb_session_is_alive(const struct sb_session *s)
+{
+	return s->id && !s->is_ended;
+}
+
 /* session_start.c */
 int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds, size_t n_fds,
 		     int client, struct sb_err *err);
@@ -74,6 +80,7 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 /* session.c */
 struct sb_session *sb_session_find(struct sb_monitor *m, int id);
 void sb_session_kill(struct sb_session *s);
+void sb_session_signal_all(struct sb_monitor *m, int sig);
 void sb_session_on_sync(struct sb_monitor *m, struct sb_session *s);
 void sb_session_on_exit(struct sb_monitor *m, struct sb_session *s);
 void sb_session_on_output(struct sb_session *s, int stream);
