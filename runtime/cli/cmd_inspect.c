@@ -60,8 +60,7 @@ static int inspect(struct sb_cli *cli, const char *text, json_t **ret, struct sb
 		return sb_record_load_exec(&cli->home, id, exec, ret, err);
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
 		return -err->code;
-	*ret = sb_record_json(&rec);
-	(void)json_object_set_new(*ret, "status", json_string(sb_record_status(&cli->home, &rec)));
+	*ret = sb_record_json(&cli->home, &rec);
 	list = json_array();
 	n = list_execs(cli, id, &execs);
 	for (size_t i = 0; i < n; i++) {

@@ -91,13 +91,8 @@ static void print_json(const struct sb_cli *cli, const struct list *list)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < list->n; i++) {
-		json_t *o = sb_record_json(&list->v[i]);
-
-		(void)json_object_set_new(o, "status",
-					  json_string(sb_record_status(&cli->home, &list->v[i])));
-		(void)json_array_append_new(a, o);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		(void)json_array_append_new(a, sb_record_json(&cli->home, &list->v[i]));
 	sb_out_json(a);
 }
 

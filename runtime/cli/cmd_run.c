@@ -185,7 +185,7 @@ static int create(struct sb_cli *cli, void *opts, int argc, const char *argv[], 
 	}
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
 		return -err->code;
-	sb_out_json(sb_record_json(&rec));
+	sb_out_json(sb_record_json(&cli->home, &rec));
 	return 0;
 }
 

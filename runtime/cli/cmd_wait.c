@@ -51,11 +51,13 @@ static int ended(struct sb_cli *cli, const char *id, int exec, json_t **ret, str
 {
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
 
-	if (exec)
-		return sb_record_load_exec(&cli->home, id, exec, ret, err);
 	if (sb_record_load(&cli->home, id, &rec, err) < 0)
 		return -err->code;
-	*ret = sb_record_json(&rec);
+	if (sb_record_is_dead(&cli->home, &rec))
+		return sb_err_refuse(err, ESRCH, "sandbox '%s' died with its monitor", id);
+	if (exec)
+		return sb_record_load_exec(&cli->home, id, exec, ret, err);
+	*ret = sb_record_json(&cli->home, &rec);
 	return 0;
 }
 

@@ -30,18 +30,13 @@ static json_t *limit_json(uint64_t value)
 	return value ? json_integer((json_int_t)value) : json_null();
 }
 
-/**
- * sb_record_json() - A record as users see it: times as text, what does not apply as null
- * @r:		record
- *
- * Return: an object that the caller drops, or NULL without memory
- */
-json_t *sb_record_json(const struct sb_record *r)
+/* A record as users see it, but for @status: times as text, what does not apply as null. */
+static json_t *to_json(const struct sb_record *r, const char *status)
 {
 	json_t *o = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:s}", "id", r->id, "name",
-			      r->name[0] ? r->name : NULL, "status", status_names[r->status],
-			      "image", r->image, "imageDigest", r->image_digest, "hostname",
-			      r->hostname, "address", r->address);
+			      r->name[0] ? r->name : NULL, "status", status, "image", r->image,
+			      "imageDigest", r->image_digest, "hostname", r->hostname, "address",
+			      r->address);
 	json_t *limits = json_object();
 
 	(void)json_object_set_new(o, "createdAt", time_json(r->created_ms));
@@ -78,7 +73,7 @@ json_t *sb_record_json(const struct sb_record *r)
  */
 int sb_record_save(int dirfd, const struct sb_record *r, struct sb_err *err)
 {
-	_cleanup_json_ json_t *o = sb_record_json(r);
+	_cleanup_json_ json_t *o = to_json(r, status_names[r->status]);
 	json_t *times = json_pack("{s:I, s:I, s:I, s:I}", "created", (json_int_t)r->created_ms,
 				  "started", (json_int_t)r->started_ms, "stopAt",
 				  (json_int_t)r->stop_at_ms, "stopped", (json_int_t)r->stopped_ms);
@@ -211,6 +206,18 @@ void sb_record_done(struct sb_record *r)
 }
 
 /**
+ * sb_record_is_dead() - Whether a sandbox was lost: its monitor was killed before it could end it
+ * @home:	home
+ * @r:		its record
+ *
+ * Return: true if so; the next command that collects garbage removes it
+ */
+bool sb_record_is_dead(const struct sb_home *home, const struct sb_record *r)
+{
+	return r->status != SB_STATUS_STOPPED && !sb_home_is_alive(home, r->id);
+}
+
+/**
  * sb_record_status() - What a sandbox is doing, as far as can be known
  * @home:	home
  * @r:		its record
@@ -219,9 +226,19 @@ void sb_record_done(struct sb_record *r)
  */
 const char *sb_record_status(const struct sb_home *home, const struct sb_record *r)
 {
-	if (r->status != SB_STATUS_STOPPED && !sb_home_is_alive(home, r->id))
-		return "dead";
-	return status_names[r->status];
+	return sb_record_is_dead(home, r) ? "dead" : status_names[r->status];
+}
+
+/**
+ * sb_record_json() - A record as users see it, with what the sandbox is doing now
+ * @home:	home
+ * @r:		record
+ *
+ * Return: an object that the caller drops, or NULL without memory
+ */
+json_t *sb_record_json(const struct sb_home *home, const struct sb_record *r)
+{
+	return to_json(r, sb_record_status(home, r));
 }
 
 /**

@@ -81,8 +81,9 @@ int sb_record_save(int dirfd, const struct sb_record *r, struct sb_err *err);
 int sb_record_load(const struct sb_home *home, const char *id, struct sb_record *ret,
 		   struct sb_err *err);
 void sb_record_done(struct sb_record *r);
+bool sb_record_is_dead(const struct sb_home *home, const struct sb_record *r);
 const char *sb_record_status(const struct sb_home *home, const struct sb_record *r);
-json_t *sb_record_json(const struct sb_record *r);
+json_t *sb_record_json(const struct sb_home *home, const struct sb_record *r);
 int sb_record_load_exec(const struct sb_home *home, const char *id, int exec, json_t **ret,
 			struct sb_err *err);
 int sb_record_open_proc(const struct sb_home *home, const struct sb_record *rec, const char *name,

@@ -400,6 +400,22 @@ def test_a_foreground_client_is_told_that_the_monitor_died(sbrun, sandbox, befor
     rest_back(sbrun, before)
 
 
+@pytest.mark.parametrize("session", ["", "/1"])
+def test_wait_says_that_the_monitor_was_killed(sbrun, sandbox, before, session):
+    """Whether that happens before or while it waits: exit code 125 and one line."""
+    box = sandbox()
+    sbrun.ok("exec", "-d", box.id, "sleep", "60")
+    with sbrun.start("wait", box.id + session) as process:
+        waits_in = Path(f"/proc/{process.pid}/wchan")
+        lib.eventually(lambda: "poll" in waits_in.read_text())
+        lib.kill(box.inspect()["monitorPid"])
+        early = process.communicate(timeout=10)[1].decode()
+    late = sbrun("wait", box.id + session)
+    line = f"sbrun: wait: sandbox '{box.id}' died with its monitor\n"
+    assert (process.returncode, early, late.rc, late.err) == (125, line, 125, line)
+    rest_back(sbrun, before)
+
+
 def test_a_sandbox_whose_process_1_is_killed_is_stopped(sbrun, sandbox, before):
     """As if somebody had stopped it."""
     box = sandbox()
