@@ -2,8 +2,10 @@
 /* sys.c - system calls that glibc 2.36 has no wrapper for, clocks, and process handles */
 #include "runtime/base/sys.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +78,16 @@ int sb_execveat(int fd, const char *path, char *const argv[], char *const envp[]
 int sb_pidfd_send_signal(int pidfd, int sig)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+/**
+ * sb_reap() - Wait for a child that ends by itself or was killed, whatever its status
+ * @pid:	child, not yet waited for
+ */
+void sb_reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /**

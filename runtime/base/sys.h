@@ -20,6 +20,7 @@ int sb_openat2(int dirfd, const char *path, const struct open_how *how);
 int sb_pivot_root(const char *new_root, const char *put_old);
 int sb_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
 int sb_pidfd_send_signal(int pidfd, int sig);
+void sb_reap(pid_t pid);
 
 uint64_t sb_now_ms(void);
 uint64_t sb_now_us(void);

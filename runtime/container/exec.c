@@ -35,7 +35,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/sched.h>
@@ -253,8 +252,7 @@ static int make_process(const struct sb_exec *x, const int sync[2], pid_t *ret, 
 		return sb_err_set(err, errno, "start a process in the container");
 	sb_close_fd(&to);
 	/* Short: nothing inside can see or delay it. */
-	while (waitpid(joiner, NULL, 0) < 0 && errno == EINTR)
-		;
+	sb_reap(joiner);
 	do
 		n = read(from, &pid, sizeof(pid));
 	while (n < 0 && errno == EINTR);
@@ -292,8 +290,7 @@ int sb_exec_spawn(const struct sb_exec *x, struct sb_process *ret, struct sb_err
 		if (p.pidfd < 0) {
 			sb_err_set(err, errno, "open the process");
 			(void)kill(p.pid, SIGKILL);
-			while (waitpid(p.pid, NULL, 0) < 0 && errno == EINTR)
-				;
+			sb_reap(p.pid);
 		}
 	}
 	(void)close(sync[1]);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/sched.h>
@@ -37,7 +36,7 @@ static int map_and_open(pid_t pid, uid_t base, struct sb_err *err)
 /**
  * sb_idmap_create() - Make a user namespace that maps ids 0..65535 to a range of the host
  * @base:	first id of the range
- * @ret_helper:	child that the caller is to reap with waitpid(2) when it likes: it ends at once
+ * @ret_helper:	child that the caller is to sb_reap() when it likes: it ends at once
  *
  * A user namespace is born only with a process in it; ours has a short-lived one that waits for the
  * end of a pipe. Needs CAP_SETUID and CAP_SETGID (user_namespaces(7), "Defining user and group ID
@@ -75,7 +74,6 @@ int sb_idmap_create(uid_t base, pid_t *ret_helper, struct sb_err *err)
 		return fd;
 	}
 	sb_close_fd(&keep_w);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	sb_reap(pid);
 	return fd;
 }

@@ -26,7 +26,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "images/image.h"
@@ -127,11 +126,11 @@ static void down_data(void *ctx)
 
 /* ---- running: ids, groups, processes, network, control socket ------------------------------- */
 
-/* Wait for a child that ends by itself; 0 = there is none. */
+/* Reap a child; 0 = there is none. */
 static void reap(pid_t *pid)
 {
-	while (*pid > 0 && waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (*pid > 0)
+		sb_reap(*pid);
 	*pid = 0;
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -263,8 +262,7 @@ static int spawn(struct sb_monitor *m, struct sb_session *s, const struct order 
 	    (s->logs[1].pipe_fd >= 0 &&
 	     sb_monitor_watch(m, s->logs[1].pipe_fd, SB_EVENT_STDERR, slot) < 0)) {
 		(void)sb_cgroup_kill(s->leaf_fd);
-		while (waitpid(s->proc.pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		sb_reap(s->proc.pid);
 		return sb_err_set(err, ENOMEM, "watch the session");
 	}
 	sb_session_set_time(s, "startedAt");
