@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -60,6 +62,19 @@ int sb_cgroup_layout(enum sb_cgroup_layout *ret, struct sb_err *err)
 		return sb_err_hint(err, "mount one: mkdir -p %s && mount -t cgroup2 cgroup2 %s",
 				   MOUNT_HYBRID, MOUNT_HYBRID);
 	}
+	return 0;
+}
+
+/* Path of a container's group in cgroup2, or of the parent itself (@name is NULL). */
+static int find_group(const char *parent, const char *name, char path[PATH_MAX],
+		      enum sb_cgroup_layout *ret)
+{
+	struct sb_err err = SB_ERR_INIT;
+
+	if (sb_cgroup_layout(ret, &err) < 0)
+		return -err.code;
+	snprintf(path, PATH_MAX, "%s/%s%s%s", mount_point(*ret), parent, name ? "/" : "",
+		 name ? name : "");
 	return 0;
 }
 
@@ -120,14 +135,12 @@ int sb_cgroup_create(const char *parent, const char *name, const struct sb_cgrou
  */
 int sb_cgroup_open(const char *parent, const char *name)
 {
-	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout = SB_CGROUP_V2;
+	enum sb_cgroup_layout layout;
 	char path[PATH_MAX];
-	int fd;
+	int ret = find_group(parent, name, path, &layout), fd;
 
-	if (sb_cgroup_layout(&layout, &err) < 0)
-		return -err.code;
-	snprintf(path, sizeof(path), "%s/%s/%s", mount_point(layout), parent, name);
+	if (ret < 0)
+		return ret;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd >= 0 ? fd : -errno;
 }
@@ -182,14 +195,12 @@ static size_t remove_leaves(int dirfd)
  */
 int sb_cgroup_destroy(const char *parent, const char *name)
 {
-	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout = SB_CGROUP_V2;
+	enum sb_cgroup_layout layout;
 	char path[PATH_MAX];
-	int fd, ret = 0, limits;
+	int ret = find_group(parent, name, path, &layout), fd, limits;
 
-	if (sb_cgroup_layout(&layout, &err) < 0)
-		return -err.code;
-	snprintf(path, sizeof(path), "%s/%s/%s", mount_point(layout), parent, name);
+	if (ret < 0)
+		return ret;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		if (sb_cgroup_is_populated(fd)) {
@@ -215,16 +226,14 @@ int sb_cgroup_destroy(const char *parent, const char *name)
  */
 int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg), void *arg)
 {
-	struct sb_err err = SB_ERR_INIT;
 	_cleanup_dir_ DIR *dir = NULL;
-	enum sb_cgroup_layout layout = SB_CGROUP_V2;
+	enum sb_cgroup_layout layout;
 	char path[PATH_MAX];
 	struct dirent *e;
-	int ret = 0;
+	int ret = find_group(parent, NULL, path, &layout);
 
-	if (sb_cgroup_layout(&layout, &err) < 0)
-		return -err.code;
-	snprintf(path, sizeof(path), "%s/%s", mount_point(layout), parent);
+	if (ret < 0)
+		return ret;
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
@@ -240,13 +249,11 @@ int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg
  */
 void sb_cgroup_remove_parent(const char *parent)
 {
-	struct sb_err err = SB_ERR_INIT;
-	enum sb_cgroup_layout layout = SB_CGROUP_V2;
+	enum sb_cgroup_layout layout;
 	char path[PATH_MAX];
 
-	if (sb_cgroup_layout(&layout, &err) < 0)
+	if (find_group(parent, NULL, path, &layout) < 0)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", mount_point(layout), parent);
 	if (rmdir(path) == 0 || errno == ENOENT)
 		(void)backend(layout)->down(parent, ".");
 }
@@ -353,4 +360,42 @@ bool sb_cgroup_is_populated(int dirfd)
 int64_t sb_cgroup_oom_kills(const struct sb_cgroup *cg)
 {
 	return backend(cg->layout)->oom_kills(cg);
+}
+
+/* ---- for the back ends ----------------------------------------------------------------------- */
+
+/**
+ * sb_cgroup_put() - Write a limit
+ * @dirfd:	directory of the group
+ * @file:	name of the file
+ * @value:	value; 0 leaves what is there, no limit
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_cgroup_put(int dirfd, const char *file, uint64_t value, struct sb_err *err)
+{
+	char text[32];
+
+	if (value == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return sb_put_at(dirfd, file, text, err);
+}
+
+/**
+ * sb_cgroup_count_oom_kills() - Find "oom_kill" in a file of counters
+ * @dirfd:	directory of the group that has the memory controller
+ * @file:	memory.events (cgroup2), memory.oom_control (v1, Linux 4.13)
+ *
+ * Return: the count, or -1 if it does not tell
+ */
+int64_t sb_cgroup_count_oom_kills(int dirfd, const char *file)
+{
+	char buf[256];
+	const char *p;
+
+	if (sb_read_small_at(dirfd, file, buf, sizeof(buf)) < 0)
+		return -1;
+	p = strstr(buf, "oom_kill ");
+	return p ? strtoll(p + strlen("oom_kill "), NULL, 10) : -1;
 }

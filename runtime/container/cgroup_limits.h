@@ -29,4 +29,10 @@ struct sb_cgroup_backend {
 extern const struct sb_cgroup_backend sb_cgroup_v1;
 extern const struct sb_cgroup_backend sb_cgroup_v2;
 
+/* The kernel's default: Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst. */
+#define SB_CPU_PERIOD_US 100000
+
+int sb_cgroup_put(int dirfd, const char *file, uint64_t value, struct sb_err *err);
+int64_t sb_cgroup_count_oom_kills(int dirfd, const char *file);
+
 #endif /* SB_CONTAINER_CGROUP_LIMITS_H */

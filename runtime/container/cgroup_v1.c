@@ -8,33 +8,20 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/path.h"
 #include "runtime/container/cgroup.h"
 #include "runtime/container/cgroup_limits.h"
 
-#define CPU_PERIOD_US 100000 /* the kernel's default: Documentation/scheduler/sched-bwc.rst */
-
 static const char *const controllers[] = { "memory", "pids", "cpu" };
 static_assert(SB_ARRAY_SIZE(controllers) == SB_CGROUP_CONTROLLERS, "controllers[] and enum differ");
-
-static int put_number(int dirfd, const char *file, uint64_t value, struct sb_err *err)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	return sb_put_at(dirfd, file, text, err);
-}
 
 static int set_limits(const struct sb_cgroup_limits *limits, const struct sb_cgroup *cg,
 		      struct sb_err *err)
@@ -43,22 +30,17 @@ static int set_limits(const struct sb_cgroup_limits *limits, const struct sb_cgr
 	int memory = cg->limit_fds[SB_CGROUP_MEMORY];
 	int cpu = cg->limit_fds[SB_CGROUP_CPU];
 
-	if (limits->memory_bytes) {
-		if (put_number(memory, "memory.limit_in_bytes", limits->memory_bytes, err) < 0)
-			return -err->code;
-		/* Not there without swap accounting: then there is no swap to use. */
-		(void)put_number(memory, "memory.memsw.limit_in_bytes", limits->memory_bytes,
-				 &ignored);
-	}
-	if (limits->pids &&
-	    put_number(cg->limit_fds[SB_CGROUP_PIDS], "pids.max", limits->pids, err) < 0)
+	if (sb_cgroup_put(memory, "memory.limit_in_bytes", limits->memory_bytes, err) < 0 ||
+	    sb_cgroup_put(cg->limit_fds[SB_CGROUP_PIDS], "pids.max", limits->pids, err) < 0)
 		return -err->code;
+	/* Not there without swap accounting: then there is no swap to use. */
+	(void)sb_cgroup_put(memory, "memory.memsw.limit_in_bytes", limits->memory_bytes, &ignored);
 	if (!limits->cpu_milli)
 		return 0;
-	if (put_number(cpu, "cpu.cfs_period_us", CPU_PERIOD_US, err) < 0)
+	if (sb_cgroup_put(cpu, "cpu.cfs_period_us", SB_CPU_PERIOD_US, err) < 0)
 		return -err->code;
-	return put_number(cpu, "cpu.cfs_quota_us",
-			  (uint64_t)limits->cpu_milli * CPU_PERIOD_US / 1000, err);
+	return sb_cgroup_put(cpu, "cpu.cfs_quota_us",
+			     (uint64_t)limits->cpu_milli * SB_CPU_PERIOD_US / 1000, err);
 }
 
 /* The first container of a boot: is the hierarchy there at all? */
@@ -124,14 +106,7 @@ static int down(const char *parent, const char *name)
 
 static int64_t oom_kills(const struct sb_cgroup *cg)
 {
-	char buf[128];
-	const char *p;
-
-	if (sb_read_small_at(cg->limit_fds[SB_CGROUP_MEMORY], "memory.oom_control", buf,
-			     sizeof(buf)) < 0)
-		return -1;
-	p = strstr(buf, "oom_kill "); /* Linux 4.13 */
-	return p ? strtoll(p + strlen("oom_kill "), NULL, 10) : -1;
+	return sb_cgroup_count_oom_kills(cg->limit_fds[SB_CGROUP_MEMORY], "memory.oom_control");
 }
 
 const struct sb_cgroup_backend sb_cgroup_v1 = {

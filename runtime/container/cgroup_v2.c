@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,8 +13,6 @@
 #include "runtime/base/path.h"
 #include "runtime/container/cgroup.h"
 #include "runtime/container/cgroup_limits.h"
-
-#define CPU_PERIOD_US 100000 /* the kernel's default: Documentation/admin-guide/cgroup-v2.rst */
 
 /* Say why the children of a group on the way to @parent cannot have the controllers. */
 static int explain(const char *parent, struct sb_err *err)
@@ -56,17 +53,6 @@ static int delegate(const char *parent, struct sb_err *err)
 	}
 }
 
-static int put_number(const struct sb_cgroup *cg, const char *file, uint64_t value,
-		      struct sb_err *err)
-{
-	char text[64];
-
-	if (value == 0)
-		return 0;
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	return sb_put_at(cg->track_fd, file, text, err);
-}
-
 static int up(const char *parent, const char *name, const struct sb_cgroup_limits *limits,
 	      struct sb_cgroup *cg, struct sb_err *err)
 {
@@ -77,8 +63,8 @@ static int up(const char *parent, const char *name, const struct sb_cgroup_limit
 	/* The file is missing until the parent delegates; once per boot, so look before writing. */
 	if (faccessat(cg->track_fd, "memory.max", F_OK, 0) < 0 && delegate(parent, err) < 0)
 		return -err->code;
-	if (put_number(cg, "memory.max", limits->memory_bytes, err) < 0 ||
-	    put_number(cg, "pids.max", limits->pids, err) < 0)
+	if (sb_cgroup_put(cg->track_fd, "memory.max", limits->memory_bytes, err) < 0 ||
+	    sb_cgroup_put(cg->track_fd, "pids.max", limits->pids, err) < 0)
 		return -err->code;
 	/* Not there without swap accounting (swapaccount=0): then there is no swap to use. */
 	if (limits->memory_bytes)
@@ -86,7 +72,7 @@ static int up(const char *parent, const char *name, const struct sb_cgroup_limit
 	if (!limits->cpu_milli)
 		return 0;
 	snprintf(quota, sizeof(quota), "%" PRIu64 " %d",
-		 (uint64_t)limits->cpu_milli * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
+		 (uint64_t)limits->cpu_milli * SB_CPU_PERIOD_US / 1000, SB_CPU_PERIOD_US);
 	return sb_put_at(cg->track_fd, "cpu.max", quota, err);
 }
 
@@ -106,13 +92,7 @@ static int down(const char *parent, const char *name)
 
 static int64_t oom_kills(const struct sb_cgroup *cg)
 {
-	char buf[256];
-	const char *p;
-
-	if (sb_read_small_at(cg->track_fd, "memory.events", buf, sizeof(buf)) < 0)
-		return -1;
-	p = strstr(buf, "oom_kill ");
-	return p ? strtoll(p + strlen("oom_kill "), NULL, 10) : -1;
+	return sb_cgroup_count_oom_kills(cg->track_fd, "memory.events");
 }
 
 const struct sb_cgroup_backend sb_cgroup_v2 = {
