@@ -39,15 +39,14 @@
 int sb_logs_open(const struct sb_home *home, const char *id, int exec, struct sb_logs *ret,
 		 struct sb_err *err)
 {
-	static const char *const suffix[] = { "out", "err" };
 	struct sb_logs logs = SB_LOGS_INIT;
 	char path[96];
 
 	for (int i = 0; i < 2; i++) {
 		off_t data;
 
-		snprintf(path, sizeof(path), "%s/%s/logs/%d.%s", home->data_dir, id, exec,
-			 suffix[i]);
+		snprintf(path, sizeof(path), "%s/%s/logs/%d%s", home->data_dir, id, exec,
+			 SB_LOG_SUFFIX(i));
 		logs.fds[i] = openat(home->store_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		data = logs.fds[i] < 0 ? 0 : lseek(logs.fds[i], 0, SEEK_DATA);
 		logs.from[i] = data > 0 ? data : 0; /* ENXIO: empty */
@@ -78,7 +77,8 @@ int sb_logs_newest(const struct sb_home *home, const char *id)
 	snprintf(path, sizeof(path), "%s/%s/logs", home->data_dir, id);
 	dir = sb_opendir_at(home->store_fd, path);
 	while (dir && (e = readdir(dir)))
-		if (sb_parse_within(e->d_name, "", ".out", &exec) == 0 && (int)exec > newest)
+		if (sb_parse_within(e->d_name, "", SB_LOG_SUFFIX(0), &exec) == 0 &&
+		    (int)exec > newest)
 			newest = (int)exec;
 	return newest;
 }

@@ -10,6 +10,9 @@
 struct sb_err;
 struct sb_home;
 
+/* The logs of session 7 are "7.out" and "7.err". */
+#define SB_LOG_SUFFIX(stream) ((stream) ? ".err" : ".out")
+
 /**
  * struct sb_logs - the logs of one session
  * @fds:	standard output and error; -1 where there is none

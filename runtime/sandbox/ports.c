@@ -118,7 +118,7 @@ static void match_owners(const struct sb_home *home, const struct sb_record *rec
 	while (dir && (e = readdir(dir))) {
 		_cleanup_fd_ int leaf = -1;
 
-		if (sb_parse_within(e->d_name, "exec-", "", &exec) < 0)
+		if (sb_parse_within(e->d_name, SB_EXEC_LEAF, "", &exec) < 0)
 			continue;
 		leaf = openat(track, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		match_leaf(leaf, (int)exec, ports, n);

@@ -194,7 +194,6 @@ static int op_wait(struct sb_monitor *m, int client, const json_t *req, const in
 		   size_t n_fds, struct sb_err *err)
 {
 	_cleanup_json_ json_t *record = NULL, *reply = NULL;
-	char path[32];
 	int id = 0;
 
 	(void)fds;
@@ -205,9 +204,8 @@ static int op_wait(struct sb_monitor *m, int client, const json_t *req, const in
 		m->clients[client].waits_for = id ? id : -1;
 		return 0;
 	}
-	snprintf(path, sizeof(path), "execs/%d.json", id);
-	if (sb_json_load_at(m->sb->state_fd, path, SB_REQUEST_MAX, &record, err) < 0)
-		return sb_err_refuse(err, ENOENT, "no session '%s/%d'", m->sb->rec.id, id);
+	if (sb_record_load_exec(m->sb->home, m->sb->rec.id, id, &record, err) < 0)
+		return -err->code;
 	reply = json_pack("{s:O}", "exited", record);
 	sb_request_reply(m, client, reply, NULL);
 	return 0;

@@ -22,6 +22,7 @@ struct sb_image;
 #define SB_MEMORY_MIN     (1 << 20)        /* process 1 and one small program fit */
 #define SB_STOP_GRACE_MS  10000            /* docker stop */
 #define SB_INIT_LEAF      "init"
+#define SB_EXEC_LEAF      "exec-" /* and the number of a session */
 
 /**
  * struct sb_create - how a sandbox is to be; everything is borrowed

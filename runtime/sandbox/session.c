@@ -321,7 +321,7 @@ static void remove_leaf(struct sb_monitor *m, int id)
 {
 	char leaf[32];
 
-	snprintf(leaf, sizeof(leaf), "exec-%d", id);
+	snprintf(leaf, sizeof(leaf), SB_EXEC_LEAF "%d", id);
 	if (sb_cgroup_leaf_remove(&m->sb->cgroup, leaf) == -EBUSY)
 		m->prune_pause_ms = 0;
 	else if (!m->prune_pause_ms)

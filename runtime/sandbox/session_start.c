@@ -16,6 +16,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sys.h"
+#include "runtime/sandbox/logs.h"
 #include "runtime/sandbox/monitor.h"
 
 /**
@@ -108,14 +109,12 @@ static void streams_done(struct streams *st)
 		sb_close_fd(&st->ours[i]);
 }
 
-static const char *const log_suffix[] = { "out", "err" };
-
 static void remove_logs(struct sb_monitor *m, const struct sb_session *s)
 {
 	char name[32];
 
 	for (int i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "%d.%s", s->id, log_suffix[i]);
+		snprintf(name, sizeof(name), "%d%s", s->id, SB_LOG_SUFFIX(i));
 		if (s->logs[i].file_fd >= 0)
 			(void)unlinkat(m->sb->logs_fd, name, 0);
 	}
@@ -126,7 +125,7 @@ static int open_log(struct sb_monitor *m, struct sb_session *s, int stream, int 
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "%d.%s", s->id, log_suffix[stream]);
+	snprintf(name, sizeof(name), "%d%s", s->id, SB_LOG_SUFFIX(stream));
 	s->logs[stream].file_fd = openat(
 		m->sb->logs_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->logs[stream].file_fd < 0)
@@ -296,7 +295,7 @@ int sb_session_start(struct sb_monitor *m, const json_t *request, const int *fds
 		return sb_err_refuse(err, EAGAIN, "%d sessions run in the sandbox",
 				     SB_SESSIONS_MAX);
 	s->client = client;
-	snprintf(leaf, sizeof(leaf), "exec-%d", s->id);
+	snprintf(leaf, sizeof(leaf), SB_EXEC_LEAF "%d", s->id);
 	s->leaf_fd = sb_cgroup_leaf_create(&m->sb->cgroup, leaf, err);
 	if (s->leaf_fd >= 0 && open_streams(m, s, &o, n_fds == 3 ? fds : NULL, &st, err) == 0)
 		ret = spawn(m, s, &o, st.stdio, err);
