@@ -28,14 +28,21 @@
 #define DUMP_TRIES 16 /* a dump is torn by each transaction that comes in between */
 
 /* Add NFNL_MSG_BATCH_BEGIN or _END. */
-static void add_batch_mark(struct sb_nl_batch *b, int type, const char *what)
+static void add_batch_mark(struct sb_nl_batch *b, int type)
 {
 	struct nfgenmsg nfg = { .nfgen_family = AF_UNSPEC,
 				.version = NFNETLINK_V0,
 				.res_id = htons(NFNL_SUBSYS_NFTABLES) };
 
 	sb_nl_add(b, type, 0, &nfg, sizeof(nfg));
-	sb_nl_what(b, "%s", what);
+	sb_nl_what(b, "change firewall");
+}
+
+/* End a batch that NFNL_MSG_BATCH_BEGIN has begun, and have the kernel do it. */
+static int commit(struct sb_nl *nl, struct sb_nl_batch *b, struct sb_err *err)
+{
+	add_batch_mark(b, NFNL_MSG_BATCH_END);
+	return sb_nl_run(nl, b, NULL, err);
 }
 
 /* Add a message of nf_tables, still without attributes. */
@@ -77,12 +84,11 @@ int sb_nft_set_add(struct sb_nl *nl, const struct sb_nft_set *set, const void *k
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
 
-	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN, "change firewall");
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
 	add_nft(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK);
 	sb_nl_what(&b, "add to firewall set '%s'", set->name);
 	put_element(&b, set, key);
-	add_batch_mark(&b, NFNL_MSG_BATCH_END, "change firewall");
-	return sb_nl_run(nl, &b, NULL, err);
+	return commit(nl, &b, err);
 }
 
 /**
@@ -98,13 +104,12 @@ int sb_nft_set_del(struct sb_nl *nl, const struct sb_nft_set *set, const void *k
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
 
-	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN, "change firewall");
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
 	add_nft(&b, NFT_MSG_DELSETELEM, NLM_F_ACK);
 	sb_nl_what(&b, "remove from firewall set '%s'", set->name);
 	sb_nl_tolerate(&b, ENOENT);
 	put_element(&b, set, key);
-	add_batch_mark(&b, NFNL_MSG_BATCH_END, "change firewall");
-	return sb_nl_run(nl, &b, NULL, err);
+	return commit(nl, &b, err);
 }
 
 /**
@@ -224,11 +229,10 @@ int sb_nft_table_del(struct sb_nl *nl, const char *table, struct sb_err *err)
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
 
-	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN, "change firewall");
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
 	add_nft(&b, NFT_MSG_DELTABLE, NLM_F_ACK);
 	sb_nl_what(&b, "remove firewall table '%s'", table);
 	sb_nl_tolerate(&b, ENOENT);
 	sb_nl_put_str(&b, NFTA_TABLE_NAME, table);
-	add_batch_mark(&b, NFNL_MSG_BATCH_END, "change firewall");
-	return sb_nl_run(nl, &b, NULL, err);
+	return commit(nl, &b, err);
 }
