@@ -144,7 +144,6 @@ int sb_parse_duration(const char *s, uint64_t *ret_ms)
 			return r;
 		len = strspn(s, "abcdefghijklmnopqrstuvwxyz");
 		if (len == 0 && *s == '\0' && number == start) {
-			len = 0;
 			i = 1;
 		} else {
 			for (i = 0; i < SB_ARRAY_SIZE(units); i++)
