@@ -108,9 +108,9 @@ static int copy(struct sb_file_source *from, bool gzip, uint64_t ratio_of, int t
 static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *err)
 {
 	struct sb_file_source from;
-	unsigned char magic[4] = { 0 };
 	_cleanup_fd_ int spool = -1;
 	struct stat st;
+	bool is_gzip;
 
 	if (lseek(b->tar_fd, 0, SEEK_CUR) < 0) {
 		spool = open_spool(spool_dirfd, err);
@@ -122,14 +122,13 @@ static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *er
 		b->tar_fd = sb_steal_fd(&spool);
 		b->owned = true;
 	}
-	if (fstat(b->tar_fd, &st) < 0 || pread(b->tar_fd, magic, sizeof(magic), 0) < 0)
+	if (fstat(b->tar_fd, &st) < 0)
 		return sb_err_set(err, errno, "read the archive");
 	if (!S_ISREG(st.st_mode))
 		return sb_err_refuse(err, EINVAL, "the archive is neither a file nor a directory");
-	if (magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd)
-		return sb_err_refuse(err, EPROTO,
-				     "the archive is compressed by zstd, not supported");
-	if (magic[0] != 0x1f || magic[1] != 0x8b)
+	if (sb_inflate_sniff(b->tar_fd, 0, (uint64_t)st.st_size, &is_gzip, err) < 0)
+		return sb_err_prefix(err, "the archive");
+	if (!is_gzip)
 		return 0;
 	spool = open_spool(spool_dirfd, err);
 	if (spool < 0)

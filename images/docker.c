@@ -80,14 +80,9 @@ static int take_image(const struct sb_bundle *bundle, const json_t *element,
 static int add_reference(struct sb_incoming *image, const char *name, struct sb_err *err)
 {
 	char full[SB_REFERENCE_SIZE];
-	struct sb_image_ref ref;
 
-	if (sb_reference_parse(name, &ref, err) < 0)
+	if (sb_reference_complete(name, full, sizeof(full), err) < 0)
 		return -err->code;
-	if (ref.digest[0])
-		return sb_err_refuse(err, EINVAL,
-				     "an image is stored by name and tag, not by digest");
-	sb_reference_format(&ref, full, sizeof(full));
 	return sb_strv_add(&image->references, full, err);
 }
 

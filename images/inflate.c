@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #ifdef SB_HAVE_ISAL
 #include <isa-l/igzip_lib.h>
@@ -102,6 +104,30 @@ static int codec_step(struct sb_inflate *z)
 }
 
 #endif
+
+/**
+ * sb_inflate_sniff() - Find out whether data is compressed, whatever its label says
+ * @fd:		file that can seek; borrowed, its position stays
+ * @offset:	where the data begins
+ * @size:	its length
+ * @ret_gzip:	whether it begins as gzip does
+ *
+ * Return: 0, or a negative errno value (-EPROTO: zstd, RFC 8878 section 3.1.1, which we cannot
+ * read)
+ */
+int sb_inflate_sniff(int fd, off_t offset, uint64_t size, bool *ret_gzip, struct sb_err *err)
+{
+	static const uint8_t gzip[] = { GZIP_MAGIC, 0x8b };
+	static const uint8_t zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	uint8_t magic[sizeof(zstd)] = { 0 };
+
+	if (pread(fd, magic, size < sizeof(magic) ? (size_t)size : sizeof(magic), offset) < 0)
+		return sb_err_set(err, errno, "read");
+	if (!memcmp(magic, zstd, sizeof(zstd)))
+		return sb_err_refuse(err, EPROTO, "zstd compression is not supported");
+	*ret_gzip = !memcmp(magic, gzip, sizeof(gzip));
+	return 0;
+}
 
 /**
  * sb_inflate_new() - Start to read a gzip stream

@@ -14,6 +14,7 @@ struct sb_err;
 struct sb_inflate;
 struct sb_source;
 
+int sb_inflate_sniff(int fd, off_t offset, uint64_t size, bool *ret_gzip, struct sb_err *err);
 struct sb_inflate *sb_inflate_new(struct sb_source *from, struct sb_err *err);
 void sb_inflate_free(struct sb_inflate *z);
 ssize_t sb_inflate_read(struct sb_inflate *z, uint8_t *buf, size_t size, struct sb_err *err);

@@ -152,15 +152,9 @@ static int add_image(const struct sb_bundle *bundle, const json_t *entries, cons
 	_cleanup_json_ json_t *descriptor = NULL;
 	struct sb_incoming *image;
 	char full[SB_REFERENCE_SIZE];
-	struct sb_image_ref ref;
 
-	if (sb_reference_parse(reference, &ref, err) < 0)
-		return -err->code;
-	if (ref.digest[0])
-		return sb_err_refuse(err, EINVAL,
-				     "an image is stored by name and tag, not by digest");
-	sb_reference_format(&ref, full, sizeof(full));
-	if (choose(bundle, entries, entry_name, &descriptor, err) < 0)
+	if (sb_reference_complete(reference, full, sizeof(full), err) < 0 ||
+	    choose(bundle, entries, entry_name, &descriptor, err) < 0)
 		return -err->code;
 	image = sb_incoming_add(list, err);
 	if (!image || sb_manifest_read(bundle, descriptor, image, err) < 0)

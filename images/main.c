@@ -46,12 +46,14 @@ static const char help[] =
 	"  --store DIR        the store; made with mode 0700 if it is missing\n"
 	"  --name REFERENCE   name for the image; default: the names in the archive\n"
 	"  --json             print "
-	"{\"images\":[{\"reference\",\"digest\",\"layers\",\"sizeBytes\"}]}, and\n"
-	"                     on failure {\"error\":{\"code\",\"message\",\"hint\"}} to standard "
-	"error\n"
+	"{\"images\":[{\"reference\",\"fullReference\",\"digest\",\"layers\",\n"
+	"                     \"sizeBytes\"}]}, or on failure "
+	"{\"error\":{\"code\",\"message\",\"hint\"}}\n"
 	"  --help             print this text\n"
 	"\n"
-	"Exit codes: 0 loaded, 125 failed, with one line on standard error and nothing stored.\n";
+	"Exit codes: 0 loaded, 125 failed and nothing stored. Errors are one line on standard "
+	"error,\n"
+	"with --json an object on standard output.\n";
 
 /* The command line. */
 struct options {
@@ -72,8 +74,8 @@ static int print_error(const struct sb_err *err, bool as_json)
 		dprintf(STDERR_FILENO, "sbrun: load: %s\n", sb_err_text(err, text, sizeof(text)));
 		return EXIT_FAILED;
 	}
-	o = sb_json_from_err(
-		err); /* an error is data too: standard output, as everywhere in sbrun */
+	/* An error is data too: standard output, as everywhere in sbrun. */
+	o = sb_json_from_err(err);
 	line = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	dprintf(STDOUT_FILENO, "%s\n", line ? line : "{\"error\":{\"code\":\"EIO\"}}");
 	json_decref(o);

@@ -64,22 +64,6 @@ static ssize_t ring_next(struct sb_source *base, const uint8_t **ret, struct sb_
 	return (ssize_t)len;
 }
 
-/* Whether the blob begins with gzip's magic; its label may say something else. */
-static int sniff(const struct sb_pipeline_job *job, bool *ret_gzip, struct sb_err *err)
-{
-	static const unsigned char gzip[] = { 0x1f, 0x8b };
-	static const unsigned char zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
-	unsigned char magic[sizeof(zstd)] = { 0 };
-	size_t want = job->size < sizeof(magic) ? (size_t)job->size : sizeof(magic);
-
-	if (pread(job->fd, magic, want, job->offset) < 0)
-		return sb_err_set(err, errno, "read");
-	if (!memcmp(magic, zstd, sizeof(zstd)))
-		return sb_err_refuse(err, EPROTO, "zstd compression is not supported");
-	*ret_gzip = !memcmp(magic, gzip, sizeof(gzip));
-	return 0;
-}
-
 static int check_size(const struct sb_pipeline_job *job, uint64_t tar_bytes, struct sb_err *err)
 {
 	const struct sb_layer_limits *l = job->limits;
@@ -168,7 +152,8 @@ static void *producer(void *arg)
 	bool gzip = false;
 
 	sb_source_from_file(&from, p->job->fd, p->job->offset, p->job->size);
-	p->producer_result = sniff(p->job, &gzip, &p->producer_err);
+	p->producer_result =
+		sb_inflate_sniff(p->job->fd, p->job->offset, p->job->size, &gzip, &p->producer_err);
 	if (p->producer_result == 0)
 		p->producer_result = gzip ? produce_gzip(p, &from, &p->producer_err)
 					  : produce_plain(p, &from, &p->producer_err);

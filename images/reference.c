@@ -211,6 +211,27 @@ void sb_reference_format(const struct sb_image_ref *ref, char *buf, size_t size)
 }
 
 /**
+ * sb_reference_complete() - The full name under which an image is to be stored
+ * @text:	what the user or the archive calls it
+ * @buf:	"host/path:tag"
+ * @size:	size of @buf; SB_REFERENCE_SIZE is enough
+ *
+ * Return: 0 or -EINVAL
+ */
+int sb_reference_complete(const char *text, char *buf, size_t size, struct sb_err *err)
+{
+	struct sb_image_ref ref;
+
+	if (sb_reference_parse(text, &ref, err) < 0)
+		return -err->code;
+	if (ref.digest[0])
+		return sb_err_refuse(err, EINVAL,
+				     "an image is stored by name and tag, not by digest");
+	sb_reference_format(&ref, buf, size);
+	return 0;
+}
+
+/**
  * sb_reference_familiar() - A reference as short as people write it
  * @ref:	reference
  * @buf:	without "docker.io/library/" or "docker.io/", but always with the tag

@@ -265,6 +265,32 @@ def test_what_is_no_image_is_refused(broken, tmp_path):
     broken(text, ["archive", "image", "layout"])
 
 
+ZSTD_FRAME = bytes.fromhex("28b52ffd00000100 00")  # empty: RFC 8878 section 3.1.1
+
+
+def zstd_archive(layout):
+    """Put an archive compressed by zstd beside @layout."""
+    path = layout.parent / "archive.tar.zst"
+    path.write_bytes(ZSTD_FRAME)
+    return path
+
+
+def zstd_layer(layout):
+    """Let the layer be compressed by zstd, with digests that are right."""
+    digest = hashlib.sha256(ZSTD_FRAME).hexdigest()
+    (layout / "blobs/sha256" / digest).write_bytes(ZSTD_FRAME)
+    index = json.loads((layout / "index.json").read_text())
+    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
+    replace_json(layout, manifest,
+                 lambda m: m["layers"][0].update(digest="sha256:" + digest, size=len(ZSTD_FRAME)))
+
+
+@pytest.mark.parametrize("damage", [zstd_archive, zstd_layer])
+def test_compression_by_zstd_is_refused_by_its_name(broken, damage):
+    """Whatever the label says: the data tells."""
+    broken(damage, ["zstd compression is not supported"])
+
+
 def test_an_archive_cut_short_is_refused(broken, archives, tmp_path):
     """In the middle of a layer."""
     def cut(_layout):
