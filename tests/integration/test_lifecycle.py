@@ -170,12 +170,18 @@ def test_without_a_lifetime_there_is_no_end(sandbox):
     assert abs(moment(o["stopAt"]) - moment(o["startedAt"]) - 600) < 0.01
 
 
+def start_with_trap(sbrun, box, action):
+    """Start a program in the background that does @action when it gets SIGTERM; return its session."""
+    session = sbrun.ok("exec", "-d", box.id, "sh", "-c",
+                       f"trap '{action}' TERM; echo ready; while :; do sleep 0.05; done").out.strip()
+    lib.eventually(lambda: "ready" in sbrun.ok("logs", session).out)
+    return session
+
+
 def test_stop_asks_first(sbrun, sandbox):
     """SIGTERM, and no longer than the program needs."""
     box = sandbox()
-    session = sbrun.ok("exec", "-d", box.id, "sh", "-c",
-                       "trap 'echo asked; exit 3' TERM; echo ready; while :; do sleep 0.05; done").out.strip()
-    lib.eventually(lambda: "ready" in sbrun.ok("logs", session).out)
+    session = start_with_trap(sbrun, box, "echo asked; exit 3")
     start = time.monotonic()
     sbrun.ok("stop", "--time", "20s", box.id)
     assert time.monotonic() - start < 5
@@ -186,9 +192,7 @@ def test_stop_asks_first(sbrun, sandbox):
 def test_stop_kills_what_does_not_end_in_time(sbrun, sandbox):
     """SIGKILL after the grace period."""
     box = sandbox()
-    session = sbrun.ok("exec", "-d", box.id, "sh", "-c",
-                       "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done").out.strip()
-    lib.eventually(lambda: "ready" in sbrun.ok("logs", session).out)
+    session = start_with_trap(sbrun, box, "echo no")
     start = time.monotonic()
     sbrun.ok("stop", "--time", "600ms", box.id)
     assert 0.6 <= time.monotonic() - start < 5

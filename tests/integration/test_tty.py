@@ -171,13 +171,18 @@ def test_control_d_ends_the_input(terminal, box):
     assert t.end() == 0
 
 
+def start_sleeping(terminal, box, before=""):
+    """Start a program that ends only by a signal, after the shell commands @before; (terminal, its pid)."""
+    t = terminal("exec", "-it", box.id, "sh", "-c", before + "echo ready; exec sleep 1000")
+    t.until("ready\r\n")
+    return t, record(box, 1)["pid"]
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])
 def test_the_terminal_is_restored_when_a_signal_ends_sbrun(terminal, sandbox, name):
     """The program dies with it."""
     box = sandbox()
-    t = terminal("exec", "-it", box.id, "sh", "-c", "echo ready; exec sleep 1000")
-    t.until("ready\r\n")
-    pid = record(box, 1)["pid"]
+    t, pid = start_sleeping(terminal, box)
     assert termios.tcgetattr(t.slave) != t.before
     t.client.send_signal(signal.Signals[name])
     assert t.end() == 128 + signal.Signals[name]
@@ -187,9 +192,7 @@ def test_the_terminal_is_restored_when_a_signal_ends_sbrun(terminal, sandbox, na
 def test_the_program_dies_with_a_client_that_is_killed(terminal, sandbox):
     """SIGKILL leaves the outer terminal raw, but no process behind."""
     box = sandbox()
-    t = terminal("exec", "-it", box.id, "sh", "-c", "trap '' HUP; echo ready; exec sleep 1000")
-    t.until("ready\r\n")
-    pid = record(box, 1)["pid"]
+    t, pid = start_sleeping(terminal, box, "trap '' HUP; ")
     t.client.kill()
     lib.await_end(pid)
 
@@ -197,9 +200,7 @@ def test_the_program_dies_with_a_client_that_is_killed(terminal, sandbox):
 def test_a_terminal_that_is_closed_ends_the_program(terminal, sandbox):
     """As when the window or the connection goes."""
     box = sandbox()
-    t = terminal("exec", "-it", box.id, "sh", "-c", "echo ready; exec sleep 1000")
-    t.until("ready\r\n")
-    pid = record(box, 1)["pid"]
+    t, pid = start_sleeping(terminal, box)
     for fd in (t.master, t.slave):
         os.close(fd)
     t.master = t.slave = -1

@@ -10,31 +10,6 @@
 #include <sys/wait.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/path.h"
-
-struct fixture {
-	char path[32];
-	int dir;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = unit_tmpdir(f->path);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	close(f->dir);
-	assert_int_equal(sb_remove_tree_at(AT_FDCWD, f->path), 0);
-	free(f);
-	return 0;
-}
 
 static int count_entries(const char *path)
 {
@@ -50,7 +25,7 @@ static int count_entries(const char *path)
 
 static void a_file_is_read_whole_with_a_nul_behind(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 	char *text = NULL;
 	size_t len;
@@ -77,7 +52,7 @@ static void files_of_proc_without_a_size_are_read_whole(void **state)
 
 static void links_directories_and_fifos_are_refused_without_blocking(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 	char *text = NULL;
 
@@ -90,7 +65,7 @@ static void links_directories_and_fifos_are_refused_without_blocking(void **stat
 
 static void replace_makes_and_replaces_with_the_mode_asked_for(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 	struct stat st;
 	char buf[16];
@@ -106,7 +81,7 @@ static void replace_makes_and_replaces_with_the_mode_asked_for(void **state)
 
 static void a_failed_replace_keeps_the_target_and_leaves_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 
 	assert_int_equal(mkdirat(f->dir, "d", 0700), 0);
@@ -116,7 +91,7 @@ static void a_failed_replace_keeps_the_target_and_leaves_nothing(void **state)
 
 static void readers_never_see_a_part_of_a_replaced_file(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 	static char block[1 << 16];
 	int status;
@@ -147,7 +122,7 @@ static void readers_never_see_a_part_of_a_replaced_file(void **state)
 
 static void a_control_file_that_is_missing_is_not_created(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 
 	assert_int_equal(sb_put_at(f->dir, "none", "1", &err), -ENOENT);
@@ -201,19 +176,13 @@ static void a_packet_that_does_not_fit_is_refused_and_its_descriptors_closed(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_file_is_read_whole_with_a_nul_behind, setup,
-						teardown),
+		UNIT_IN_DIR(a_file_is_read_whole_with_a_nul_behind),
 		cmocka_unit_test(files_of_proc_without_a_size_are_read_whole),
-		cmocka_unit_test_setup_teardown(
-			links_directories_and_fifos_are_refused_without_blocking, setup, teardown),
-		cmocka_unit_test_setup_teardown(replace_makes_and_replaces_with_the_mode_asked_for,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_failed_replace_keeps_the_target_and_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(readers_never_see_a_part_of_a_replaced_file, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_control_file_that_is_missing_is_not_created,
-						setup, teardown),
+		UNIT_IN_DIR(links_directories_and_fifos_are_refused_without_blocking),
+		UNIT_IN_DIR(replace_makes_and_replaces_with_the_mode_asked_for),
+		UNIT_IN_DIR(a_failed_replace_keeps_the_target_and_leaves_nothing),
+		UNIT_IN_DIR(readers_never_see_a_part_of_a_replaced_file),
+		UNIT_IN_DIR(a_control_file_that_is_missing_is_not_created),
 		cmocka_unit_test(descriptors_travel_with_their_packet_and_close_on_exec),
 		cmocka_unit_test(a_packet_that_does_not_fit_is_refused_and_its_descriptors_closed),
 	};

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/path.h"
 
 static struct in6_addr parse(const char *text)
 {
@@ -77,33 +76,9 @@ static void reserved_interface_ids_are_not_usable(void **state)
 		assert_true(sb_net_id_is_usable(usable[i]));
 }
 
-struct fixture {
-	char path[32];
-	int dir;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = unit_tmpdir(f->path);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	close(f->dir);
-	assert_int_equal(sb_remove_tree_at(AT_FDCWD, f->path), 0);
-	free(f);
-	return 0;
-}
-
 static void the_prefix_is_drawn_once_and_kept(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct in6_addr a, b;
 	struct sb_err err = SB_ERR_INIT;
 	struct stat st;
@@ -121,7 +96,7 @@ static void the_prefix_is_drawn_once_and_kept(void **state)
 
 static void two_hosts_draw_different_prefixes(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct sb_err err = SB_ERR_INIT;
 	struct in6_addr a, b;
 
@@ -133,7 +108,7 @@ static void two_hosts_draw_different_prefixes(void **state)
 
 static void a_prefix_written_by_hand_is_used(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct in6_addr want = parse("fdab:cdef:1::");
 	struct sb_err err = SB_ERR_INIT;
 	struct in6_addr a;
@@ -162,7 +137,7 @@ static void a_malformed_prefix_is_a_clear_error(void **state)
 		"/48",
 		"fd00:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000::/48",
 	};
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct sb_err err = SB_ERR_INIT;
@@ -179,7 +154,7 @@ static void a_malformed_prefix_is_a_clear_error(void **state)
 
 static void racing_processes_get_one_prefix_and_leave_no_other_file(void **state)
 {
-	struct fixture *f = *state;
+	struct unit_dir *f = *state;
 	struct in6_addr first = { 0 };
 	int out[2], entries = 0;
 	DIR *dir;
@@ -224,13 +199,11 @@ int main(void)
 		cmocka_unit_test(a_plan_is_computed_from_prefix_and_id),
 		cmocka_unit_test(interface_names_are_unique_and_fit),
 		cmocka_unit_test(reserved_interface_ids_are_not_usable),
-		cmocka_unit_test_setup_teardown(the_prefix_is_drawn_once_and_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(two_hosts_draw_different_prefixes, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_prefix_written_by_hand_is_used, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_malformed_prefix_is_a_clear_error, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(
-			racing_processes_get_one_prefix_and_leave_no_other_file, setup, teardown),
+		UNIT_IN_DIR(the_prefix_is_drawn_once_and_kept),
+		UNIT_IN_DIR(two_hosts_draw_different_prefixes),
+		UNIT_IN_DIR(a_prefix_written_by_hand_is_used),
+		UNIT_IN_DIR(a_malformed_prefix_is_a_clear_error),
+		UNIT_IN_DIR(racing_processes_get_one_prefix_and_leave_no_other_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

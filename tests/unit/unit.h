@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "runtime/base/path.h"
+
 /* Leave the whole program as "skipped", which SBRUN_MUST_WORK=1 turns into a failure. */
 static inline void unit_skip(const char *why)
 {
@@ -45,6 +47,33 @@ static inline int unit_tmpdir(char *path)
 	assert_true(fd >= 0);
 	return fd;
 }
+
+/* State of a test that needs no more than a directory of its own. */
+struct unit_dir {
+	char path[32];
+	int dir;
+};
+
+static inline int unit_dir_setup(void **state)
+{
+	struct unit_dir *f = calloc(1, sizeof(*f));
+
+	f->dir = unit_tmpdir(f->path);
+	*state = f;
+	return 0;
+}
+
+static inline int unit_dir_teardown(void **state)
+{
+	struct unit_dir *f = *state;
+
+	close(f->dir);
+	assert_int_equal(sb_remove_tree_at(AT_FDCWD, f->path), 0);
+	free(f);
+	return 0;
+}
+
+#define UNIT_IN_DIR(fn) cmocka_unit_test_setup_teardown(fn, unit_dir_setup, unit_dir_teardown)
 
 /* Put @text into the new file @name. */
 static inline void unit_write(int dirfd, const char *name, const char *text)
