@@ -135,7 +135,7 @@ int sb_cgroup_create(const char *parent, const char *name, const struct sb_cgrou
  */
 int sb_cgroup_open(const char *parent, const char *name)
 {
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	int ret = find_group(parent, name, path, &layout), fd;
 
@@ -195,7 +195,7 @@ static size_t remove_leaves(int dirfd)
  */
 int sb_cgroup_destroy(const char *parent, const char *name)
 {
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	int ret = find_group(parent, name, path, &layout), fd, limits;
 
@@ -227,7 +227,7 @@ int sb_cgroup_destroy(const char *parent, const char *name)
 int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg), void *arg)
 {
 	_cleanup_dir_ DIR *dir = NULL;
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 	struct dirent *e;
 	int ret = find_group(parent, NULL, path, &layout);
@@ -249,7 +249,7 @@ int sb_cgroup_for_each(const char *parent, int (*fn)(const char *name, void *arg
  */
 void sb_cgroup_remove_parent(const char *parent)
 {
-	enum sb_cgroup_layout layout;
+	enum sb_cgroup_layout layout = SB_CGROUP_V2;
 	char path[PATH_MAX];
 
 	if (find_group(parent, NULL, path, &layout) < 0)
