@@ -220,7 +220,7 @@ void sb_reference_format(const struct sb_image_ref *ref, char *buf, size_t size)
  */
 int sb_reference_complete(const char *text, char *buf, size_t size, struct sb_err *err)
 {
-	struct sb_image_ref ref;
+	struct sb_image_ref ref = { .digest = "" };
 
 	if (sb_reference_parse(text, &ref, err) < 0)
 		return -err->code;
