@@ -192,7 +192,7 @@ int sb_firewall_admit(struct sb_nl *nl, const struct in6_addr *addr, struct sb_e
 }
 
 /**
- * sb_firewall_dismiss() - Undo sb_firewall_admit()
+ * sb_firewall_dismiss() - Undo sb_firewall_admit(), within a tick of the kernel's clock
  * @nl:		connection
  * @addr:	address of a sandbox
  *
@@ -200,7 +200,7 @@ int sb_firewall_admit(struct sb_nl *nl, const struct in6_addr *addr, struct sb_e
  */
 int sb_firewall_dismiss(struct sb_nl *nl, const struct in6_addr *addr, struct sb_err *err)
 {
-	return sb_nft_set_del(nl, &sandboxes, addr, err);
+	return sb_nft_set_expire(nl, &sandboxes, addr, err);
 }
 
 /**

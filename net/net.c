@@ -40,10 +40,8 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/membarrier.h>
 #include <linux/netlink.h>
 
 #include "net/firewall.h"
@@ -211,14 +209,9 @@ int sb_net_open(struct sb_net *ret, struct sb_err *err)
 /**
  * sb_net_close() - Disconnect; may take 10 ms
  * @net:	connection, also a closed one
- *
- * Waits for an RCU grace period itself (membarrier(2), MEMBARRIER_CMD_GLOBAL): the kernel would do
- * it in close(2) with the lock of nf_tables held, which whoever makes a link just then needs too.
  */
 void sb_net_close(struct sb_net *net)
 {
-	if (net->fd >= 0)
-		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	sb_close_fd(&net->fd);
 }
 
@@ -271,9 +264,10 @@ int sb_net_create(struct sb_net *net, const struct sb_net_plan *plan, int netns_
  * @net:	connection to the firewall
  * @plan:	names and addresses, the same as for sb_net_create()
  *
- * The address may neither call nor be called from now on, and sb_net_for_each_address() no longer
- * names it. The link, routes and neighbours go with the namespace, some milliseconds after
- * its last process and descriptor. Idempotent. Failures are logged at debug level only.
+ * The address may neither call nor be called any more, a tick of the kernel's clock later, and
+ * sb_net_for_each_address() no longer names it. The link, routes and neighbours go with the
+ * namespace, some milliseconds after its last process and descriptor. Idempotent. Failures are
+ * logged at debug level only.
  */
 void sb_net_dismiss(struct sb_net *net, const struct sb_net_plan *plan)
 {

@@ -43,9 +43,9 @@ void sb_net_host_down(const struct in6_addr *prefix);
  * @fd:		netlink socket; -1 while closed
  * @seq:	number of the last request
  *
- * When elements were removed lately, by anybody, the kernel lets the closing of such a socket wait
- * for an RCU grace period, about 10 ms (nf_tables flushes its destroy work, nft_rcv_nl_event()). So
- * keep it until nobody waits for the caller any more.
+ * When something was deleted from nf_tables lately, by anybody, the kernel lets the closing of such
+ * a socket wait for that, about 10 ms (nft_rcv_nl_event()). So keep it until nobody waits for the
+ * caller any more.
  */
 struct sb_net {
 	int fd;

@@ -9,6 +9,7 @@
 #include "net/nft_set.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,9 +54,11 @@ static void add_nft(struct sb_nl_batch *b, int type, int flags)
 	sb_nl_add(b, (NFNL_SUBSYS_NFTABLES << 8) | type, flags, &nfg, sizeof(nfg));
 }
 
-/* Add which set, and which element of it if @key is not NULL. */
-static void put_element(struct sb_nl_batch *b, const struct sb_nft_set *set, const void *key)
+/* Add which set, and which element of it if @key is not NULL; it ends in @timeout_ms if not 0. */
+static void put_element(struct sb_nl_batch *b, const struct sb_nft_set *set, const void *key,
+			uint64_t timeout_ms)
 {
+	const uint64_t timeout = htobe64(timeout_ms);
 	struct nlattr *list, *elem, *data;
 
 	sb_nl_put_str(b, NFTA_SET_ELEM_LIST_TABLE, set->table);
@@ -67,74 +70,49 @@ static void put_element(struct sb_nl_batch *b, const struct sb_nft_set *set, con
 	data = sb_nl_nest(b, NFTA_SET_ELEM_KEY);
 	sb_nl_put(b, NFTA_DATA_VALUE, key, set->key_len);
 	sb_nl_nest_end(b, data);
+	if (timeout_ms)
+		sb_nl_put(b, NFTA_SET_ELEM_TIMEOUT, &timeout, sizeof(timeout));
 	sb_nl_nest_end(b, elem);
 	sb_nl_nest_end(b, list);
 }
 
-/**
- * sb_nft_set_add() - Add an element
- * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
- * @set:	set
- * @key:	set->key_len bytes
- *
- * Return: 0 also if it is in already, or a negative errno value (-ENOENT: no such table or set)
- */
-int sb_nft_set_add(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
-		   struct sb_err *err)
+/* Call @fn for each element of an answer that does not end by itself. */
+static int for_each_lasting(struct nlmsghdr *h,
+			    int (*fn)(struct nlattr *elem, void *arg, struct sb_err *err),
+			    void *arg, struct sb_err *err)
 {
-	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
+	struct nlattr *list, *elem;
+	int left;
 
-	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
-	add_nft(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK);
-	sb_nl_what(&b, "add to firewall set '%s'", set->name);
-	put_element(&b, set, key);
-	return commit(nl, &b, err);
-}
-
-/**
- * sb_nft_set_del() - Remove an element
- * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
- * @set:	set
- * @key:	set->key_len bytes
- *
- * Return: 0 also if it, the set or the table was not there, or a negative errno value
- */
-int sb_nft_set_del(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
-		   struct sb_err *err)
-{
-	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
-
-	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
-	add_nft(&b, NFT_MSG_DELSETELEM, NLM_F_ACK);
-	sb_nl_what(&b, "remove from firewall set '%s'", set->name);
-	sb_nl_tolerate(&b, ENOENT);
-	put_element(&b, set, key);
-	return commit(nl, &b, err);
-}
-
-/**
- * sb_nft_set_has() - Ask for one element
- * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
- * @set:	set
- * @key:	set->key_len bytes
- *
- * Return: 1 if it is in, 0 if it, the set or the table is not there, or a negative errno value
- */
-int sb_nft_set_has(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
-		   struct sb_err *err)
-{
-	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
-	struct sb_err e = SB_ERR_INIT;
-
-	add_nft(&b, NFT_MSG_GETSETELEM, NLM_F_ACK);
-	sb_nl_what(&b, "look into firewall set '%s'", set->name);
-	put_element(&b, set, key);
-	if (sb_nl_run(nl, &b, NULL, &e) == 0)
-		return 1;
-	if (e.code == ENOENT)
+	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM))
 		return 0;
-	*err = e;
-	return -e.code;
+	list = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
+	if (!list)
+		return 0;
+	nla_for_each_nested(elem, list, left)
+	{
+		if (nla_find(nla_data(elem), nla_len(elem), NFTA_SET_ELEM_EXPIRATION))
+			continue;
+		if (fn(elem, arg, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static int note_element(struct nlattr *elem, void *arg, struct sb_err *err)
+{
+	bool *is_there = arg;
+
+	(void)elem;
+	(void)err;
+	*is_there = true;
+	return 0;
+}
+
+/* Reader of NFT_MSG_NEWSETELEM: @arg is a bool, whether an element is there to stay. */
+static int read_lasting(struct nlmsghdr *h, void *arg, struct sb_err *err)
+{
+	return for_each_lasting(h, note_element, arg, err);
 }
 
 /* What a dump has collected: @n keys of @key_len bytes in @keys, room for @room. */
@@ -145,9 +123,10 @@ struct keys {
 	size_t key_len;
 };
 
-/* Append the key of one element of a dump. */
-static int take_key(struct nlattr *elem, struct keys *k, struct sb_err *err)
+/* Append the key of one element of a dump: @arg is the struct keys to append to. */
+static int take_key(struct nlattr *elem, void *arg, struct sb_err *err)
 {
+	struct keys *k = arg;
 	struct nlattr *key = nla_find(nla_data(elem), nla_len(elem), NFTA_SET_ELEM_KEY);
 	struct nlattr *value = key ? nla_find(nla_data(key), nla_len(key), NFTA_DATA_VALUE) : NULL;
 
@@ -169,16 +148,101 @@ static int take_key(struct nlattr *elem, struct keys *k, struct sb_err *err)
 /* Reader of NFT_MSG_NEWSETELEM: @arg is the struct keys to append to. */
 static int read_keys(struct nlmsghdr *h, void *arg, struct sb_err *err)
 {
-	struct nlattr *list, *elem;
-	int left;
+	return for_each_lasting(h, take_key, arg, err);
+}
 
-	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM))
+/**
+ * sb_nft_set_add() - Add an element
+ * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
+ * @set:	set
+ * @key:	set->key_len bytes
+ *
+ * Return: 0 also if it is in already, or a negative errno value (-ENOENT: no such table or set)
+ */
+int sb_nft_set_add(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		   struct sb_err *err)
+{
+	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
+
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
+	add_nft(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK);
+	sb_nl_what(&b, "add to firewall set '%s'", set->name);
+	put_element(&b, set, key, 0);
+	return commit(nl, &b, err);
+}
+
+/**
+ * sb_nft_set_has() - Ask for one element
+ * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
+ * @set:	set
+ * @key:	set->key_len bytes
+ *
+ * Return: 1 if it is in, 0 if it, the set or the table is not there or it is about to end, or a
+ * negative errno value
+ */
+int sb_nft_set_has(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		   struct sb_err *err)
+{
+	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
+	bool is_there = false;
+	const struct sb_nl_reader reader = { .fn = read_lasting, .arg = &is_there };
+	struct sb_err e = SB_ERR_INIT;
+
+	add_nft(&b, NFT_MSG_GETSETELEM, NLM_F_ACK);
+	sb_nl_what(&b, "look into firewall set '%s'", set->name);
+	put_element(&b, set, key, 0);
+	if (sb_nl_run(nl, &b, &reader, &e) == 0)
+		return is_there;
+	if (e.code == ENOENT)
 		return 0;
-	list = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
-	if (!list)
-		return 0;
-	nla_for_each_nested(elem, list, left) if (take_key(elem, arg, err) < 0) return -err->code;
-	return 0;
+	*err = e;
+	return -e.code;
+}
+
+/* Remove an element now, whatever that costs. */
+static int delete (struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		   struct sb_err *err)
+{
+	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
+
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
+	add_nft(&b, NFT_MSG_DELSETELEM, NLM_F_ACK);
+	sb_nl_what(&b, "remove from firewall set '%s'", set->name);
+	sb_nl_tolerate(&b, ENOENT);
+	put_element(&b, set, key, 0);
+	return commit(nl, &b, err);
+}
+
+/**
+ * sb_nft_set_expire() - Let an element end
+ * @nl:		NETLINK_NETFILTER connection; needs CAP_NET_ADMIN over its namespace
+ * @set:	set, with the flag "timeout"
+ * @key:	set->key_len bytes
+ *
+ * It ends by a timeout of one tick of the kernel's clock (4 ms at 250 Hz), and no longer counts as
+ * being in the set. To delete it would be paid by others: the kernel frees what a transaction has
+ * deleted after an RCU grace period, some 10 ms, and whoever closes a NETLINK_NETFILTER socket
+ * meanwhile waits for that with the lock of nf_tables held (nft_rcv_nl_event()), which the making
+ * and the end of every network interface need too. What has timed out is freed without any of that.
+ *
+ * Kernels before Linux 6.12 cannot give an element that is there a timeout: they delete it.
+ *
+ * Return: 0 also if it, the set or the table was not there, or a negative errno value
+ */
+int sb_nft_set_expire(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		      struct sb_err *err)
+{
+	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
+	struct sb_err ignored = SB_ERR_INIT;
+	int ret;
+
+	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
+	add_nft(&b, NFT_MSG_NEWSETELEM, NLM_F_ACK);
+	sb_nl_what(&b, "end element of firewall set '%s'", set->name);
+	put_element(&b, set, key, 1);
+	(void)commit(nl, &b, &ignored);
+	ret = sb_nft_set_has(nl, set, key, err);
+	return ret > 0 ? delete (nl, set, key, err) : ret;
 }
 
 /**
@@ -203,7 +267,7 @@ int sb_nft_set_list(struct sb_nl *nl, const struct sb_nft_set *set, void **ret_k
 
 	add_nft(&b, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 	sb_nl_what(&b, "list firewall set '%s'", set->name);
-	put_element(&b, set, NULL);
+	put_element(&b, set, NULL, 0);
 	for (int i = 0; i < DUMP_TRIES && ret == -EINTR; i++) {
 		k.n = 0;
 		ret = sb_nl_dump(nl, &b, &reader, &e);

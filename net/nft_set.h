@@ -24,10 +24,10 @@ struct sb_nft_set {
 
 int sb_nft_set_add(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
 		   struct sb_err *err);
-int sb_nft_set_del(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
-		   struct sb_err *err);
 int sb_nft_set_has(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
 		   struct sb_err *err);
+int sb_nft_set_expire(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		      struct sb_err *err);
 int sb_nft_set_list(struct sb_nl *nl, const struct sb_nft_set *set, void **ret_keys, size_t *ret_n,
 		    struct sb_err *err);
 int sb_nft_table_del(struct sb_nl *nl, const char *table, struct sb_err *err);

@@ -9,6 +9,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #include "net/net.h"
 #include "net/nl.h"
 #include "runtime/base/err.h"
+#include "runtime/base/sys.h"
 
 /* Create and dismiss as a caller does that keeps no connection. */
 static inline int bed_net_create(const struct sb_net_plan *plan, int netns_fd, struct sb_err *err)
@@ -205,6 +207,19 @@ static inline int bed_dismiss(const struct in6_addr *addr)
 
 	assert_int_equal(sb_firewall_open(&nl, &err), 0);
 	return sb_firewall_dismiss(&nl, addr, &err);
+}
+
+/* Wait until the kernel no longer finds a dismissed address: a tick of its clock. */
+static inline void bed_await_dismissal(const struct in6_addr *addr)
+{
+	char text[INET6_ADDRSTRLEN], command[128], out[1024];
+	const char *const argv[] = { "/usr/sbin/nft", command, NULL };
+	uint64_t deadline_ms = sb_now_ms() + 1000;
+
+	snprintf(command, sizeof(command), "get element inet sbrun sandboxes { %s }",
+		 inet_ntop(AF_INET6, addr, text, sizeof(text)));
+	while (bed_run(out, sizeof(out), argv) == 0)
+		assert_true(sb_now_ms() < deadline_ms);
 }
 
 /* Attach a namespace; the test fails with the error's text if that fails. */

@@ -244,8 +244,10 @@ static int gets_through(struct fixture *f, int from, bool dismiss)
 	int ret;
 
 	assert_int_equal(sendto(host, "x", 1, 0, (struct sockaddr *)&to_b, sizeof(to_b)), 1);
-	if (dismiss)
+	if (dismiss) {
 		assert_int_equal(bed_dismiss(&f->b.addr), 0);
+		bed_await_dismissal(&f->b.addr);
+	}
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to_host, sizeof(to_host)), 1);
 	ret = bed_readable(host, SOON_MS);
 	close(fd);
@@ -268,6 +270,7 @@ static void an_address_that_the_firewall_does_not_know_is_cut_off(void **state)
 
 	assert_int_equal(gets_through(f, f->ns_b, false), 1);
 	assert_int_equal(bed_dismiss(&f->b.addr), 0);
+	bed_await_dismissal(&f->b.addr);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
 	assert_int_equal(bed_admit(&f->b.addr), 0);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), 0);
@@ -406,13 +409,14 @@ static void nothing_is_left_after_destroy(void **state)
 	sb_net_destroy(&plan);
 }
 
-static void a_dismissed_attachment_is_cut_off_at_once(void **state)
+static void a_dismissed_attachment_is_cut_off(void **state)
 {
 	struct fixture *f = *state;
 	int fd = bed_bind(f->ns_b, SOCK_STREAM, &f->b.addr, PORT);
 
 	bed_net_dismiss(&f->b);
 	assert_int_equal(count_addresses(), 1);
+	bed_await_dismissal(&f->b.addr);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
 	bed_net_dismiss(&f->b);
 	close(fd);
@@ -558,7 +562,7 @@ int main(void)
 		WITH_TWO(there_are_no_link_local_addresses_on_either_end),
 		cmocka_unit_test(it_works_on_a_host_whose_default_is_without_ipv6),
 		cmocka_unit_test(nothing_is_left_after_destroy),
-		WITH_TWO(a_dismissed_attachment_is_cut_off_at_once),
+		WITH_TWO(a_dismissed_attachment_is_cut_off),
 		cmocka_unit_test(destroy_also_works_while_the_namespace_lives),
 		WITH_TWO(a_taken_address_is_refused_and_nothing_left),
 		WITH_TWO(a_taken_name_is_refused_and_its_owner_unharmed),

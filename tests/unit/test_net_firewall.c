@@ -231,6 +231,32 @@ static void admitted_addresses_are_listed_until_dismissed(void **state)
 	assert_int_equal(seen[2], 1);
 }
 
+static void a_dismissed_address_ends_and_may_come_again(void **state)
+{
+	(void)state;
+	up();
+	assert_int_equal(bed_admit(&one), 0);
+	assert_int_equal(bed_dismiss(&one), 0);
+	assert_int_equal(bed_admit(&one), 0); /* before the tick is over */
+	assert_int_equal(nft_says("get element inet sbrun sandboxes { fd00::1 }", "expires"), 0);
+	assert_int_equal(bed_dismiss(&one), 0);
+	bed_await_dismissal(&one);
+	assert_int_equal(bed_admit(&one), 0);
+	assert_int_equal(nft_says("get element inet sbrun sandboxes { fd00::1 }", "expires"), 0);
+}
+
+/* Like a kernel before Linux 6.12, which leaves the element as it is. */
+static void where_an_element_cannot_expire_it_is_deleted(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		nft("add table inet sbrun; add set inet sbrun sandboxes { type ipv6_addr; }"), 0);
+	assert_int_equal(bed_admit(&one), 0);
+	assert_int_equal(nft("get element inet sbrun sandboxes { fd00::1 }"), 0);
+	assert_int_equal(bed_dismiss(&one), 0);
+	assert_int_not_equal(nft("get element inet sbrun sandboxes { fd00::1 }"), 0);
+}
+
 static void thousands_of_addresses_are_listed_completely(void **state)
 {
 	struct sb_err err = SB_ERR_INIT;
@@ -354,6 +380,8 @@ int main(void)
 		THEN_DOWN(create_installs_the_firewall_when_it_is_missing),
 		THEN_DOWN(create_replaces_another_policy),
 		THEN_DOWN(admitted_addresses_are_listed_until_dismissed),
+		THEN_DOWN(a_dismissed_address_ends_and_may_come_again),
+		THEN_DOWN(where_an_element_cannot_expire_it_is_deleted),
 		THEN_DOWN(thousands_of_addresses_are_listed_completely),
 		THEN_DOWN(the_walk_ends_when_the_visitor_says_so),
 		THEN_DOWN(without_the_table_there_are_no_addresses),
