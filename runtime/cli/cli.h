@@ -27,6 +27,7 @@ struct sb_record;
  * @json:	results and errors as JSON on standard output
  * @debug:	debug messages
  * @help:	print the help instead
+ * @version:	run the command "version" instead
  * @store_path:	where images and writable layers are
  * @run_path:	where the state of sandboxes is
  * @home:	both, open
@@ -37,6 +38,7 @@ struct sb_cli {
 	bool json;
 	bool debug;
 	bool help;
+	bool version;
 	const char *store_path;
 	const char *run_path;
 	struct sb_home home;

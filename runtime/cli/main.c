@@ -35,6 +35,12 @@ static const struct sb_opt common[] = {
 	{ .name = NULL },
 };
 
+/* These make no sense after a command. */
+static const struct sb_opt before[] = {
+	{ "version", 0, SB_OPT_FLAG, OPT(version), NULL, "the same as the command" },
+	{ .name = NULL },
+};
+
 static void print_overview(FILE *out)
 {
 	fputs("sbrun - sandboxes from OCI images, with IPv6-only networking\n\n"
@@ -42,6 +48,8 @@ static void print_overview(FILE *out)
 	      out);
 	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\nOptions of every command, before or after it:\n", out);
+	sb_opts_help(common, out);
 	fputs("\n'sbrun COMMAND --help' tells more about one.\n", out);
 }
 
@@ -170,6 +178,24 @@ static void stand_on_firm_ground(void)
 	(void)umask(0);                 /* all our modes are explicit */
 }
 
+/* What the words after the options before a command mean; NULL with @err set, or at the overview.
+ */
+static const struct sb_cmd *choose_command(struct sb_cli *cli, int *argc, const char ***argv,
+					   struct sb_err *err)
+{
+	if (cli->version)
+		return &sb_cmd_version;
+	if (*argc > 0 && !strcmp((*argv)[0], "help")) {
+		cli->help = true;
+		(*argc)--;
+		(*argv)++;
+	}
+	if (*argc == 0)
+		return NULL;
+	(*argc)--;
+	return find_command(*(*argv)++, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct sb_cli cli = {
@@ -177,24 +203,25 @@ int main(int argc, char **argv)
 		.run_path = from_env("SBRUN_RUN", SB_RUN_DEFAULT),
 		.home = SB_HOME_INIT,
 	};
+	const struct sb_opt_set sets[2] = { { before, &cli }, { common, &cli } };
+	const char **words = (const char **)(argv + 1);
 	struct sb_err err = SB_ERR_INIT;
-	const struct sb_cmd *cmd;
+	const struct sb_cmd *cmd = NULL;
+	int n;
 
 	stand_on_firm_ground();
 	cli.title = argv[0];
 	cli.title_len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
-	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
-	    !strcmp(argv[1], "help")) {
-		print_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? SB_EXIT_FAILED : finish_output();
+	n = sb_opts_parse(sets, true, argc - 1, words, &err);
+	if (n >= 0)
+		cmd = choose_command(&cli, &n, &words, &err);
+	if (cmd)
+		return dispatch(&cli, cmd, n, words);
+	if (!err.code) {
+		print_overview(cli.help ? stdout : stderr);
+		return cli.help ? finish_output() : SB_EXIT_FAILED;
 	}
-	if (!strcmp(argv[1], "--version"))
-		argv[1] = (char *)(uintptr_t) "version";
-	cmd = find_command(argv[1], &err);
-	if (!cmd) {
-		cli.json = wants_json(argc - 2, (const char **)(argv + 2));
-		sb_out_error(&cli, NULL, &err);
-		return SB_EXIT_FAILED;
-	}
-	return dispatch(&cli, cmd, argc - 2, (const char **)(argv + 2));
+	cli.json |= wants_json(argc - 1, (const char **)(argv + 1));
+	sb_out_error(&cli, NULL, &err);
+	return SB_EXIT_FAILED;
 }

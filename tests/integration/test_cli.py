@@ -126,6 +126,27 @@ def test_json_errors_are_one_object_on_standard_output(sbrun, box, kind, where):
     assert isinstance(error["errno"], int)
 
 
+def test_common_options_may_stand_before_the_command(sbrun, box, tmp_path):
+    """As with docker, podman and crun; those of one command may not."""
+    assert sbrun.ok("--json", "inspect", box.id).json()["id"] == box.id
+    assert sbrun.ok("--run-dir", tmp_path / "run", "--root", tmp_path / "store", "ps", "-q").out == ""
+    assert "us up" in sbrun.ok("--debug", "run", "--rm", "busybox", "true").err
+    assert json.loads(sbrun("--json", "frobnicate").out)["error"]["code"] == "EINVAL"
+    assert json.loads(sbrun("--json", "--bogus", "ps").out)["error"]["code"] == "EINVAL"
+    assert_refused(sbrun("--all", "ps"), "unknown option", "--help")
+    assert_refused(sbrun("--json=yes", "ps"), "--json")
+    assert sbrun("--json").rc == 125
+
+
+def test_help_with_a_command_is_the_help_of_that_command(sbrun):
+    """However it is asked for."""
+    for command in ("run", "ps"):
+        texts = {sbrun.ok(*args).out for args in (["help", command], [command, "--help"], ["--help", command])}
+        assert len(texts) == 1 and f"Usage: sbrun {command} " in texts.pop()
+    assert sbrun.ok("--version").out == sbrun.ok("version").out
+    assert sbrun.ok("--version", "--json").json() == sbrun.ok("version", "--json").json()
+
+
 def test_json_errors_of_several_are_still_one_value(sbrun, box):
     """What a program reads is one document, whatever failed."""
     assert box
