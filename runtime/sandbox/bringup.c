@@ -59,8 +59,8 @@ static int up_record(void *ctx, struct sb_err *err)
 	sb->lock_fd = sb_home_hold(sb->state_fd, err);
 	if (sb->lock_fd < 0)
 		return -err->code;
-	if (mkdirat(sb->state_fd, "execs", 0700) < 0 || mkdirat(sb->state_fd, "root", 0700) < 0)
-		return sb_err_set(err, errno, "make the directories of '%s'", sb->rec.id);
+	if (mkdirat(sb->state_fd, "execs", 0700) < 0)
+		return sb_err_set(err, errno, "make '%s/%s/execs'", home->run_path, sb->rec.id);
 	return sb_record_save(sb->state_fd, &sb->rec, err);
 }
 
@@ -101,12 +101,7 @@ static int up_data(void *ctx, struct sb_err *err)
 	if (mkdirat(sb->home->store_fd, path, 0700) < 0)
 		return sb_err_set(err, errno, "make '%s/%s'", sb->home->store_path, path);
 	sb->data_fd = sb_open_dir_at(sb->home->store_fd, path, err);
-	if (sb->data_fd < 0)
-		return -err->code;
-	if (mkdirat(sb->data_fd, "logs", 0700) < 0)
-		return sb_err_set(err, errno, "make '%s/logs'", path);
-	sb->logs_fd = sb_open_dir_at(sb->data_fd, "logs", err);
-	return sb->logs_fd < 0 ? -err->code : 0;
+	return sb->data_fd < 0 ? -err->code : 0;
 }
 
 /*
@@ -253,7 +248,7 @@ static int up_processes(void *ctx, struct sb_err *err)
 	if (layers < 0)
 		return -err->code;
 	inet_ntop(AF_INET6, &sb->plan.gateway, gateway, sizeof(gateway));
-	snprintf(scratch, sizeof(scratch), "%s/%s/root", sb->home->run_path, sb->rec.id);
+	snprintf(scratch, sizeof(scratch), "%s/%s", sb->home->run_path, sb->rec.id);
 	/* Both lines: with one of them getaddrinfo("localhost") fails for half of the servers. */
 	snprintf(hosts, sizeof(hosts),
 		 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",

@@ -215,7 +215,7 @@ static int become_daemon(struct sb_sandbox *sb, struct sb_err *err)
 {
 	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_fd_ int log =
-		openat(sb->logs_fd, "monitor", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		openat(sb->state_fd, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
 	if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log, 2) < 0)
 		return sb_err_set(err, errno, "redirect the monitor's output");

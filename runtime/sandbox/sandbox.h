@@ -62,7 +62,7 @@ struct sb_create {
  * @state_fd:	<run>/<id>
  * @lock_fd:	the lock in it
  * @data_fd:	<store>/sandboxes/<id>
- * @logs_fd:	logs/ in it
+ * @logs_fd:	logs/ in it, made for the first session that has logs; else -1
  * @cgroup:	its groups
  * @init_leaf_fd: leaf of process 1
  * @userns_fd:	its user namespace

@@ -14,6 +14,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/path.h"
 #include "runtime/base/str.h"
 #include "runtime/base/sys.h"
 #include "runtime/sandbox/logs.h"
@@ -125,6 +126,10 @@ static int open_log(struct sb_monitor *m, struct sb_session *s, int stream, int 
 {
 	char name[32];
 
+	if (m->sb->logs_fd < 0)
+		m->sb->logs_fd = sb_ensure_dir_at(m->sb->data_fd, "logs", 0700, err);
+	if (m->sb->logs_fd < 0)
+		return -err->code;
 	snprintf(name, sizeof(name), "%d%s", s->id, SB_LOG_SUFFIX(stream));
 	s->logs[stream].file_fd = openat(
 		m->sb->logs_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
