@@ -13,10 +13,10 @@
  * is still privileged on the host. In this order:
  *  1. everything becomes private: nothing we mount reaches the host;
  *  2. a tmpfs covers the scratch directory and holds the mount points that building needs;
- *  3. overlayfs joins the layers with the writable directory. It is mounted by the host's root:
- *     whiteouts and trusted.overlay.* attributes work, and the container can neither see nor set
- *     them;
- *  4. /proc, /sys, /dev and the masks (rootfs_mounts.c), then our files in /etc;
+ *  3. overlayfs joins the layers, one with our files in /etc, and the writable directory. It is
+ *     mounted by the host's root: whiteouts and trusted.overlay.* attributes work, and the
+ *     container can neither see nor set them;
+ *  4. /proc, /sys, /dev and the masks (rootfs_mounts.c);
  *  5. pivot_root(2) and the host's tree is detached.
  *
  * The mount namespace belongs to the host's user namespace: not even all capabilities inside the
@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -126,16 +127,74 @@ static int attach(int mount_fd, const char *name, struct sb_err *err)
 	return sb_mount_attach(mount_fd, AT_FDCWD, name, err);
 }
 
+/* Put a file of ours into the container's /etc, whatever the image has there. */
+static int put_etc(const struct sb_rootfs *fs, int etc, const char *name, const char *text,
+		   struct sb_err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int ret;
+
+	if (unlinkat(etc, name, 0) < 0 && errno != ENOENT)
+		return sb_err_set(err, errno, "replace '/etc/%s'", name);
+	fd = openat(etc, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return sb_err_set(err, errno, "create '/etc/%s'", name);
+	if (fchown(fd, fs->id_base, fs->id_base) < 0)
+		return sb_err_set(err, errno, "give '/etc/%s' to the container", name);
+	ret = sb_write_all(fd, text, strlen(text));
+	return ret < 0 ? sb_err_set(err, -ret, "write '/etc/%s'", name) : 0;
+}
+
+static int put_files(const struct sb_rootfs *fs, int etc, struct sb_err *err)
+{
+	if (put_etc(fs, etc, "hostname", fs->hostname, err) < 0 ||
+	    put_etc(fs, etc, "hosts", fs->hosts, err) < 0 ||
+	    put_etc(fs, etc, "resolv.conf", fs->resolv, err) < 0)
+		return -err->code;
+	return 0;
+}
+
+/*
+ * Put our files into a layer of their own, "files" in the current directory: unlike the writable
+ * one that is in memory, where making files costs least. It has the image's own /etc but for its
+ * content. Return: 1, 0 if that is a link, which a directory above it would hide with all behind
+ * it, or < 0
+ */
+static int make_files_layer(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m,
+			    struct sb_err *err)
+{
+	struct stat st = { .st_mode = 0 };
+	_cleanup_fd_ int etc = -1;
+
+	for (size_t i = m->n_layers; i-- > 0;)
+		if (fstatat(m->layers[i], "etc", &st, AT_SYMLINK_NOFOLLOW) == 0)
+			break;
+	if (S_ISLNK(st.st_mode))
+		return 0;
+	if (!S_ISDIR(st.st_mode)) /* none, or a whiteout */
+		st = (struct stat){ .st_mode = 0755, .st_uid = fs->id_base, .st_gid = fs->id_base };
+	if (mkdir("files", 0700) < 0 || mkdir("files/etc", 0700) < 0 ||
+	    lchown("files/etc", st.st_uid, st.st_gid) < 0 ||
+	    chmod("files/etc", st.st_mode & 07777) < 0)
+		return sb_err_set(err, errno, "make a layer for files of ours");
+	etc = sb_open_dir_at(AT_FDCWD, "files/etc", err);
+	return etc < 0 || put_files(fs, etc, err) < 0 ? -err->code : 1;
+}
+
 /*
  * Mount the overlay on "root" in the current directory. mount(2) and not fsconfig(2): the latter
  * takes 256 bytes an option, and "lowerdir+" came with Linux 6.5 only. All paths are relative, so
  * that none of the host shows up in the container's mount table.
  */
-static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
+static int mount_overlay(const struct sb_rootfs_mounts *m, bool has_files, struct sb_err *err)
 {
 	char data[4096], name[24]; /* one page: mount(2) */
-	size_t n = (size_t)snprintf(data, sizeof(data),
-				    "volatile,upperdir=rw/upper,workdir=rw/work,lowerdir=");
+	/* "xino": files of all layers are on one device to stat(2), whichever file system has them.
+	 */
+	size_t n =
+		(size_t)snprintf(data, sizeof(data),
+				 "volatile,xino=on,upperdir=rw/upper,workdir=rw/work,lowerdir=%s",
+				 has_files ? "files:" : "");
 
 	if (attach(m->rw, "rw", err) < 0)
 		return -err->code;
@@ -156,33 +215,17 @@ static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
 	return 0;
 }
 
-/* Put a file of ours into the container's /etc, whatever the image has there. */
-static int put_etc(const struct sb_rootfs *fs, int etc, const char *name, const char *text,
-		   struct sb_err *err)
-{
-	_cleanup_fd_ int fd = -1;
-	int ret;
-
-	if (unlinkat(etc, name, 0) < 0 && errno != ENOENT)
-		return sb_err_set(err, errno, "replace '/etc/%s'", name);
-	fd = openat(etc, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return sb_err_set(err, errno, "create '/etc/%s'", name);
-	if (fchown(fd, fs->id_base, fs->id_base) < 0)
-		return sb_err_set(err, errno, "give '/etc/%s' to the container", name);
-	ret = sb_write_all(fd, text, strlen(text));
-	return ret < 0 ? sb_err_set(err, -ret, "write '/etc/%s'", name) : 0;
-}
-
-static int put_files(const struct sb_rootfs *fs, int rootfd, struct sb_err *err)
+static int put_files_behind_link(const struct sb_rootfs *fs, int rootfd, struct sb_err *err)
 {
 	_cleanup_fd_ int etc = sb_mkdir_in_root(rootfd, "etc", 0755, fs->id_base, fs->id_base, err);
+
+	return etc < 0 ? -err->code : put_files(fs, etc, err);
+}
+
+static int make_cwd(const struct sb_rootfs *fs, int rootfd, struct sb_err *err)
+{
 	_cleanup_fd_ int cwd = -1;
 
-	if (etc < 0 || put_etc(fs, etc, "hostname", fs->hostname, err) < 0 ||
-	    put_etc(fs, etc, "hosts", fs->hosts, err) < 0 ||
-	    put_etc(fs, etc, "resolv.conf", fs->resolv, err) < 0)
-		return -err->code;
 	if (fs->cwd)
 		cwd = sb_mkdir_in_root(rootfd, fs->cwd, 0755, fs->id_base, fs->id_base, err);
 	return fs->cwd && cwd < 0 ? -err->code : 0;
@@ -202,6 +245,7 @@ int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m
 		    struct sb_err *err)
 {
 	_cleanup_fd_ int rootfd = -1;
+	int has_files;
 
 	umask(0);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -210,11 +254,13 @@ int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m
 		    0 ||
 	    chdir(fs->scratch) < 0)
 		return sb_err_set(err, errno, "mount on '%s'", fs->scratch);
-	if (mount_overlay(m, err) < 0)
+	has_files = make_files_layer(fs, m, err);
+	if (has_files < 0 || mount_overlay(m, has_files, err) < 0)
 		return -err->code;
 	rootfd = sb_open_dir_at(AT_FDCWD, "root", err);
 	if (rootfd < 0 || sb_rootfs_mount_system(rootfd, fs->id_base, err) < 0 ||
-	    put_files(fs, rootfd, err) < 0)
+	    (!has_files && put_files_behind_link(fs, rootfd, err) < 0) ||
+	    make_cwd(fs, rootfd, err) < 0)
 		return -err->code;
 	/* Both trees on one mount point, the old one on top: pivot_root(2), "pivot_root(".", ".")".
 	 */

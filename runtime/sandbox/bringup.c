@@ -232,7 +232,8 @@ static int up_processes(void *ctx, struct sb_err *err)
 {
 	struct sb_sandbox *sb = ctx;
 	_cleanup_fd_ int layers = sb_open_dir_at(sb->home->store_fd, "layers", err);
-	char scratch[PATH_MAX], hosts[512], resolv[256], gateway[INET6_ADDRSTRLEN];
+	char scratch[PATH_MAX], hostname[SB_NAME_LEN + 1], hosts[512], resolv[256];
+	char gateway[INET6_ADDRSTRLEN];
 	struct sb_rootfs fs = { .layers_fd = layers,
 				.layers = sb->image->layers.v,
 				.n_layers = sb->image->layers.n,
@@ -241,7 +242,7 @@ static int up_processes(void *ctx, struct sb_err *err)
 				.userns_fd = sb->userns_fd,
 				.id_base = sb->rec.id_base,
 				.cwd = sb->rec.cwd,
-				.hostname = sb->rec.hostname,
+				.hostname = hostname,
 				.hosts = hosts,
 				.resolv = resolv };
 
@@ -249,6 +250,7 @@ static int up_processes(void *ctx, struct sb_err *err)
 		return -err->code;
 	inet_ntop(AF_INET6, &sb->plan.gateway, gateway, sizeof(gateway));
 	snprintf(scratch, sizeof(scratch), "%s/%s", sb->home->run_path, sb->rec.id);
+	snprintf(hostname, sizeof(hostname), "%s\n", sb->rec.hostname);
 	/* Both lines: with one of them getaddrinfo("localhost") fails for half of the servers. */
 	snprintf(hosts, sizeof(hosts),
 		 "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n%s\t%s\n",

@@ -599,6 +599,42 @@ def test_a_link_for_a_file_of_ours_is_replaced(no_leaks, sbrun, hostile, canary,
     assert out.startswith("regular file\n") and "host\n" not in out.split("\n", 1)[1].replace("localhost\n", "")
 
 
+ETC = "cat /etc/extra; stat -c '%a %u:%g %F' /etc; cat /etc/hostname; echo x >> /etc/hosts; tail -n 1 /etc/hosts"
+
+
+def test_files_of_ours_lie_beside_those_of_the_image(no_leaks, sbrun, hostile):
+    """Its /etc stays as it is, what the image has by the same names is hidden, and all is writable."""
+    def fill(layer):
+        layer.dir("etc", mode=0o2751, uid=7, gid=8)
+        layer.put("etc/extra", "extra\n")
+        layer.put("etc/hostname", "of the image\n")
+    box = sbrun.ok("run", "--rm", "-u", "0", hostile(fill, without=["etc"]), "sh", "-c", ETC).out.splitlines()
+    assert (box[0], box[1], box[3]) == ("extra", "2751 7:8 directory", "x") and box[2] != "of the image"
+
+
+def test_files_of_ours_follow_a_link_inside(no_leaks, sbrun, hostile):
+    """/etc may be a link: what it leads to stays visible."""
+    def fill(layer):
+        layer.dir("usr/etc", mode=0o750)
+        layer.put("usr/etc/extra", "extra\n")
+        layer.symlink("etc", "usr/etc")
+    box = sbrun.ok("run", "--rm", hostile(fill, without=["etc"]), "sh", "-c", ETC).out.splitlines()
+    assert (box[0], box[1], box[3]) == ("extra", "777 0:0 symbolic link", "x")
+
+
+def test_an_etc_that_is_none_gets_files_of_ours_too(no_leaks, sbrun, hostile):
+    """Without the directory."""
+    out = sbrun.ok("run", "--rm", hostile(lambda layer: None, without=["etc"]), "sh", "-c",
+                   "stat -c '%a %u:%g' /etc; ls /etc").out
+    assert out == "755 0:0\nhostname\nhosts\nresolv.conf\n"
+
+
+def test_all_files_are_on_one_device(sandbox):
+    """Those of the image, ours and new ones: tar --one-file-system takes them all."""
+    devices = sandbox().sh("echo x > /tmp/new; stat -c %d / /bin/busybox /etc/hosts /etc/passwd /tmp/new").split()
+    assert len(devices) == 5 and len(set(devices)) == 1
+
+
 def test_a_null_device_of_the_image_is_not_used(no_leaks, sbrun, hostile, canary):
     """T5: a link instead of /dev/null would be mounted over the masked paths (CVE-2025-31133)."""
     def fill(layer):
