@@ -20,17 +20,14 @@ static int by_number(const void *a, const void *b)
 /* Numbers of all sessions that a sandbox has had, in order; returns how many. */
 static size_t list_execs(const struct sb_cli *cli, const char *id, int **ret)
 {
-	char path[32];
-	_cleanup_dir_ DIR *dir = NULL;
+	_cleanup_dir_ DIR *dir = sb_opendir_at(cli->home.run_fd, id);
 	struct dirent *e;
 	int *v = NULL;
 	size_t n = 0;
 
-	snprintf(path, sizeof(path), "%s/execs", id);
-	dir = sb_opendir_at(cli->home.run_fd, path);
 	while (dir && (e = readdir(dir))) {
 		uint64_t exec;
-		int *grown = sb_parse_within(e->d_name, "", ".json", &exec) == 0
+		int *grown = sb_parse_within(e->d_name, SB_EXEC_RECORD, ".json", &exec) == 0
 				     ? realloc(v, (n + 1) * sizeof(*v))
 				     : NULL;
 

@@ -59,8 +59,6 @@ static int up_record(void *ctx, struct sb_err *err)
 	sb->lock_fd = sb_home_hold(sb->state_fd, err);
 	if (sb->lock_fd < 0)
 		return -err->code;
-	if (mkdirat(sb->state_fd, "execs", 0700) < 0)
-		return sb_err_set(err, errno, "make '%s/%s/execs'", home->run_path, sb->rec.id);
 	return sb_record_save(sb->state_fd, &sb->rec, err);
 }
 

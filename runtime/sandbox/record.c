@@ -255,7 +255,7 @@ int sb_record_load_exec(const struct sb_home *home, const char *id, int exec, js
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/execs/%d.json", id, exec);
+	snprintf(path, sizeof(path), "%s/" SB_EXEC_RECORD "%d.json", id, exec);
 	if (sb_json_load_at(home->run_fd, path, STATE_MAX, ret, err) == 0)
 		return 0;
 	return err->code == ENOENT ? sb_err_refuse(err, ENOENT, "no session '%s/%d'", id, exec)

@@ -17,6 +17,7 @@
 struct sb_err;
 
 #define SB_RECORD_VERSION 1
+#define SB_EXEC_RECORD    "exec-" /* then the number of the session and ".json" */
 
 enum sb_status {
 	SB_STATUS_CREATING, /* being made; garbage if nobody holds the lock */

@@ -5,7 +5,7 @@
  * DOC: Theory of operation
  *
  * A session has a number, a cgroup2 leaf of its own (so that killing it kills its whole tree), and
- * a record execs/<n>.json that outlives everything but the sandbox's removal. In the foreground its
+ * a record exec-<n>.json that outlives everything but the sandbox's removal. In the foreground its
  * standard streams are the client's own descriptors, and it dies with the client's connection. In
  * the background they are pipes that the monitor reads into log files; it always reads, so such a
  * session never waits for anybody. Processes that a session leaves behind stay in its leaf; a leaf
@@ -47,11 +47,10 @@ void sb_session_set_time(struct sb_session *s, const char *key)
 static void save(struct sb_monitor *m, const struct sb_session *s)
 {
 	struct sb_err err = SB_ERR_INIT;
-	char path[32];
-	_cleanup_fd_ int dir = openat(m->sb->state_fd, "execs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
 
-	snprintf(path, sizeof(path), "%d.json", s->id);
-	if (sb_json_save_at(dir, path, s->info, &err) < 0)
+	snprintf(name, sizeof(name), SB_EXEC_RECORD "%d.json", s->id);
+	if (sb_json_save_at(m->sb->state_fd, name, s->info, &err) < 0)
 		sb_warn("record session %d: %s: %s", s->id, err.msg, strerror(err.code));
 }
 
