@@ -13,9 +13,9 @@
  * is still privileged on the host. In this order:
  *  1. everything becomes private: nothing we mount reaches the host;
  *  2. a tmpfs covers the scratch directory and holds the mount points that building needs;
- *  3. overlayfs joins the layers, one with our files in /etc, and the writable directory. It is
- *     mounted by the host's root: whiteouts and trusted.overlay.* attributes work, and the
- *     container can neither see nor set them;
+ *  3. our files in /etc are put into the writable directory, and overlayfs joins that and the
+ *     layers. It is mounted by the host's root: whiteouts and trusted.overlay.* attributes work,
+ *     and the container can neither see nor set them;
  *  4. /proc, /sys, /dev and the masks (rootfs_mounts.c);
  *  5. pivot_root(2) and the host's tree is detached.
  *
@@ -30,7 +30,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -155,13 +154,13 @@ static int put_files(const struct sb_rootfs *fs, int etc, struct sb_err *err)
 }
 
 /*
- * Put our files into a layer of their own, "files" in the current directory: unlike the writable
- * one that is in memory, where making files costs least. It has the image's own /etc but for its
- * content. Return: 1, 0 if that is a link, which a directory above it would hide with all behind
- * it, or < 0
+ * Put our files into the writable layer before it is one: through the overlay that would be a copy
+ * of /etc, and whiteouts where the image has files by these names. Ours gets owner and mode of the
+ * image's /etc.
+ * Return: 1, 0 if that is a link, which a directory above it would hide with all behind it, or < 0
  */
-static int make_files_layer(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m,
-			    struct sb_err *err)
+static int make_etc(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m,
+		    struct sb_err *err)
 {
 	struct stat st = { .st_mode = 0 };
 	_cleanup_fd_ int etc = -1;
@@ -173,11 +172,11 @@ static int make_files_layer(const struct sb_rootfs *fs, const struct sb_rootfs_m
 		return 0;
 	if (!S_ISDIR(st.st_mode)) /* none, or a whiteout */
 		st = (struct stat){ .st_mode = 0755, .st_uid = fs->id_base, .st_gid = fs->id_base };
-	if (mkdir("files", 0700) < 0 || mkdir("files/etc", 0700) < 0 ||
-	    lchown("files/etc", st.st_uid, st.st_gid) < 0 ||
-	    chmod("files/etc", st.st_mode & 07777) < 0)
-		return sb_err_set(err, errno, "make a layer for files of ours");
-	etc = sb_open_dir_at(AT_FDCWD, "files/etc", err);
+	if (mkdirat(m->rw, "upper/etc", 0700) < 0 ||
+	    fchownat(m->rw, "upper/etc", st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(m->rw, "upper/etc", st.st_mode & 07777, 0) < 0)
+		return sb_err_set(err, errno, "make '/etc'");
+	etc = sb_open_dir_at(m->rw, "upper/etc", err);
 	return etc < 0 || put_files(fs, etc, err) < 0 ? -err->code : 1;
 }
 
@@ -186,15 +185,11 @@ static int make_files_layer(const struct sb_rootfs *fs, const struct sb_rootfs_m
  * takes 256 bytes an option, and "lowerdir+" came with Linux 6.5 only. All paths are relative, so
  * that none of the host shows up in the container's mount table.
  */
-static int mount_overlay(const struct sb_rootfs_mounts *m, bool has_files, struct sb_err *err)
+static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
 {
 	char data[4096], name[24]; /* one page: mount(2) */
-	/* "xino": files of all layers are on one device to stat(2), whichever file system has them.
-	 */
-	size_t n =
-		(size_t)snprintf(data, sizeof(data),
-				 "volatile,xino=on,upperdir=rw/upper,workdir=rw/work,lowerdir=%s",
-				 has_files ? "files:" : "");
+	size_t n = (size_t)snprintf(data, sizeof(data),
+				    "volatile,upperdir=rw/upper,workdir=rw/work,lowerdir=");
 
 	if (attach(m->rw, "rw", err) < 0)
 		return -err->code;
@@ -245,7 +240,7 @@ int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m
 		    struct sb_err *err)
 {
 	_cleanup_fd_ int rootfd = -1;
-	int has_files;
+	int has_etc;
 
 	umask(0);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -254,12 +249,12 @@ int sb_rootfs_enter(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m
 		    0 ||
 	    chdir(fs->scratch) < 0)
 		return sb_err_set(err, errno, "mount on '%s'", fs->scratch);
-	has_files = make_files_layer(fs, m, err);
-	if (has_files < 0 || mount_overlay(m, has_files, err) < 0)
+	has_etc = make_etc(fs, m, err);
+	if (has_etc < 0 || mount_overlay(m, err) < 0)
 		return -err->code;
 	rootfd = sb_open_dir_at(AT_FDCWD, "root", err);
 	if (rootfd < 0 || sb_rootfs_mount_system(rootfd, fs->id_base, err) < 0 ||
-	    (!has_files && put_files_behind_link(fs, rootfd, err) < 0) ||
+	    (!has_etc && put_files_behind_link(fs, rootfd, err) < 0) ||
 	    make_cwd(fs, rootfd, err) < 0)
 		return -err->code;
 	/* Both trees on one mount point, the old one on top: pivot_root(2), "pivot_root(".", ".")".

@@ -523,13 +523,18 @@ def fill_minimal(layer, without=()):
 
 @pytest.fixture
 def hostile(sbrun, tmp_path):
-    """A function that loads an image: hostile(fill, without=[...], config) -> name; tmp_path is the canary's."""
-    def load(fill, without=(), **config):
+    """A function that loads an image: hostile(fill, above..., without=[...], config) -> name.
+
+    It has a layer for each function. tmp_path is the canary's.
+    """
+    def load(fill, *above, without=(), **config):
         def everything(layer):
             fill_minimal(layer, without)
             fill(layer)
         image = mkoci.Image(str(tmp_path / "layout"))
         image.layer("hostile", everything)
+        for more in above:
+            image.layer("above", more)
         image.finish("latest", {"Env": ["PATH=/bin"], "Cmd": ["sh"], **config})
         sbrun.ok("load", "--name", "hostile", tmp_path / "layout")
         return "hostile"
@@ -599,38 +604,54 @@ def test_a_link_for_a_file_of_ours_is_replaced(no_leaks, sbrun, hostile, canary,
     assert out.startswith("regular file\n") and "host\n" not in out.split("\n", 1)[1].replace("localhost\n", "")
 
 
-ETC = "cat /etc/extra; stat -c '%a %u:%g %F' /etc; cat /etc/hostname; echo x >> /etc/hosts; tail -n 1 /etc/hosts"
-
-
-def test_files_of_ours_lie_beside_those_of_the_image(no_leaks, sbrun, hostile):
-    """Its /etc stays as it is, what the image has by the same names is hidden, and all is writable."""
+def etc_dir(mode, uid, *names):
+    """Return a function that fills a layer with an /etc that has the files @names."""
     def fill(layer):
-        layer.dir("etc", mode=0o2751, uid=7, gid=8)
-        layer.put("etc/extra", "extra\n")
-        layer.put("etc/hostname", "of the image\n")
-    box = sbrun.ok("run", "--rm", "-u", "0", hostile(fill, without=["etc"]), "sh", "-c", ETC).out.splitlines()
-    assert (box[0], box[1], box[3]) == ("extra", "2751 7:8 directory", "x") and box[2] != "of the image"
+        layer.dir("etc", mode=mode, uid=uid, gid=8)
+        for name in names:
+            layer.put(f"etc/{name}", f"{name} of {uid}\n")
+    return fill
 
 
-def test_files_of_ours_follow_a_link_inside(no_leaks, sbrun, hostile):
-    """/etc may be a link: what it leads to stays visible."""
-    def fill(layer):
-        layer.dir("usr/etc", mode=0o750)
-        layer.put("usr/etc/extra", "extra\n")
-        layer.symlink("etc", "usr/etc")
-    box = sbrun.ok("run", "--rm", hostile(fill, without=["etc"]), "sh", "-c", ETC).out.splitlines()
-    assert (box[0], box[1], box[3]) == ("extra", "777 0:0 symbolic link", "x")
+def etc_link(layer):
+    """Fill a layer with an /etc that is a link to a directory with a file."""
+    layer.dir("usr/etc", mode=0o750)
+    layer.put("usr/etc/extra", "extra\n")
+    layer.symlink("etc", "usr/etc")
 
 
-def test_an_etc_that_is_none_gets_files_of_ours_too(no_leaks, sbrun, hostile):
-    """Without the directory."""
-    out = sbrun.ok("run", "--rm", hostile(lambda layer: None, without=["etc"]), "sh", "-c",
-                   "stat -c '%a %u:%g' /etc; ls /etc").out
-    assert out == "755 0:0\nhostname\nhosts\nresolv.conf\n"
+def no_etc(layer):
+    """Fill a layer that takes /etc away."""
+    layer.whiteout("etc")
+
+
+OURS = ["hostname", "hosts", "resolv.conf"]
+ETCS = {  # layers: attributes of /etc, other files in it
+    "directory": ([etc_dir(0o2751, 7, "extra", "hosts")], "2751 7:8 directory", ["extra"]),
+    "none": ([lambda layer: None], "755 0:0 directory", []),
+    "two": ([etc_dir(0o700, 7, "low", "both"), etc_dir(0o751, 9, "both", "high")], "751 9:8 directory",
+            ["both", "high", "low"]),
+    "in the lower one only": ([etc_dir(0o751, 7, "low"), lambda layer: layer.put("x", "")], "751 7:8 directory",
+                              ["low"]),
+    "taken away": ([etc_dir(0o700, 7, "low"), no_etc], "755 0:0 directory", []),
+    "link": ([etc_link], "777 0:0 symbolic link", ["extra"]),
+    "link above a directory": ([etc_dir(0o700, 7, "low"), etc_link], "777 0:0 symbolic link", ["extra"]),
+    "directory above a link": ([etc_link, etc_dir(0o751, 9, "high")], "751 9:8 directory", ["high"]),
+}
+
+
+@pytest.mark.parametrize("case", ETCS)
+def test_files_of_ours_lie_beside_those_of_the_image(no_leaks, sbrun, hostile, case):
+    """Its /etc stays as it is, files by the names of ours are hidden, and all is writable."""
+    layers, attributes, others = ETCS[case]
+    script = "stat -c '%a %u:%g %F' /etc; ls /etc; echo last >> /etc/hosts; grep -e localhost -e last /etc/hosts"
+    out = sbrun.ok("run", "--rm", "-u", "0", hostile(*layers, without=["etc"]), "sh", "-c", script).out.splitlines()
+    assert out == [attributes, *sorted(OURS + others), "127.0.0.1\tlocalhost",
+                   "::1\tlocalhost ip6-localhost ip6-loopback", "last"]
 
 
 def test_all_files_are_on_one_device(sandbox):
-    """Those of the image, ours and new ones: tar --one-file-system takes them all."""
+    """Those of the image, ours and new ones: tar --one-file-system(1) takes them all."""
     devices = sandbox().sh("echo x > /tmp/new; stat -c %d / /bin/busybox /etc/hosts /etc/passwd /tmp/new").split()
     assert len(devices) == 5 and len(set(devices)) == 1
 
