@@ -3,7 +3,7 @@
  * firewall.c - the host's nftables table for sandboxes
  *
  * The rules are in sbrun.nft and never depend on a sandbox; what is allowed to speak at all is the
- * set "sandboxes" of addresses. The nft program is run once per host, to install the rules; then
+ * set "addresses". The nft program is run once per host, to install the rules; then
  * everything is set elements over netlink. Which rules are installed is told by the one element of
  * the set "installed", the hash of sbrun.nft, changed in the same transaction as the rules: after
  * an update of the program, or if somebody flushed the ruleset, the next user installs its own.
@@ -34,8 +34,8 @@
 
 #define TABLE "sbrun"
 
-static const struct sb_nft_set sandboxes = { .table = TABLE,
-					     .name = "sandboxes",
+static const struct sb_nft_set addresses = { .table = TABLE,
+					     .name = "addresses",
 					     .key_len = sizeof(struct in6_addr) };
 static const struct sb_nft_set installed = { .table = TABLE,
 					     .name = "installed",
@@ -188,7 +188,7 @@ int sb_firewall_down(struct sb_nl *nl, struct sb_err *err)
  */
 int sb_firewall_admit(struct sb_nl *nl, const struct in6_addr *addr, struct sb_err *err)
 {
-	return sb_nft_set_add(nl, &sandboxes, addr, err);
+	return sb_nft_set_add(nl, &addresses, addr, err);
 }
 
 /**
@@ -196,11 +196,12 @@ int sb_firewall_admit(struct sb_nl *nl, const struct in6_addr *addr, struct sb_e
  * @nl:		connection
  * @addr:	address of a sandbox
  *
- * Return: 0 also if it was not admitted, or a negative errno value
+ * Return: 0 also if it was not admitted; 1 if that was not possible without waiting for an RCU
+ * grace period when @nl is closed (sb_nft_set_expire()); or a negative errno value
  */
 int sb_firewall_dismiss(struct sb_nl *nl, const struct in6_addr *addr, struct sb_err *err)
 {
-	return sb_nft_set_expire(nl, &sandboxes, addr, err);
+	return sb_nft_set_expire(nl, &addresses, addr, err);
 }
 
 /**
@@ -215,7 +216,7 @@ int sb_firewall_list(struct sb_nl *nl, struct in6_addr **ret, size_t *ret_n, str
 {
 	void *keys;
 
-	if (sb_nft_set_list(nl, &sandboxes, &keys, ret_n, err) < 0)
+	if (sb_nft_set_list(nl, &addresses, &keys, ret_n, err) < 0)
 		return -err->code;
 	*ret = keys;
 	return 0;

@@ -40,8 +40,10 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/membarrier.h>
 #include <linux/netlink.h>
 
 #include "net/firewall.h"
@@ -209,9 +211,15 @@ int sb_net_open(struct sb_net *ret, struct sb_err *err)
 /**
  * sb_net_close() - Disconnect; may take 10 ms
  * @net:	connection, also a closed one
+ *
+ * If something was deleted, waits for an RCU grace period itself (membarrier(2),
+ * MEMBARRIER_CMD_GLOBAL): the kernel would do it in close(2) with the lock of nf_tables held, which
+ * whoever makes a link just then needs too.
  */
 void sb_net_close(struct sb_net *net)
 {
+	if (net->fd >= 0 && net->has_deleted)
+		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	sb_close_fd(&net->fd);
 }
 
@@ -274,8 +282,11 @@ void sb_net_dismiss(struct sb_net *net, const struct sb_net_plan *plan)
 	struct sb_nl firewall = { .fd = net->fd, .seq = net->seq };
 	struct sb_err err = SB_ERR_INIT;
 
-	if (sb_firewall_dismiss(&firewall, &plan->addr, &err) < 0)
+	int ret = sb_firewall_dismiss(&firewall, &plan->addr, &err);
+
+	if (ret < 0)
 		sb_debug("%s", err.msg);
+	net->has_deleted |= ret > 0;
 	net->seq = firewall.seq;
 }
 

@@ -42,6 +42,7 @@ void sb_net_host_down(const struct in6_addr *prefix);
  * struct sb_net - a connection to the host's firewall, kept by a caller that cares for milliseconds
  * @fd:		netlink socket; -1 while closed
  * @seq:	number of the last request
+ * @has_deleted: it has deleted from the firewall: to close it takes time
  *
  * When something was deleted from nf_tables lately, by anybody, the kernel lets the closing of such
  * a socket wait for that, about 10 ms (nft_rcv_nl_event()). So keep it until nobody waits for the
@@ -50,6 +51,7 @@ void sb_net_host_down(const struct in6_addr *prefix);
 struct sb_net {
 	int fd;
 	uint32_t seq;
+	bool has_deleted;
 };
 
 #define SB_NET_INIT       \

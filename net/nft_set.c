@@ -199,9 +199,8 @@ int sb_nft_set_has(struct sb_nl *nl, const struct sb_nft_set *set, const void *k
 	return -e.code;
 }
 
-/* Remove an element now, whatever that costs. */
-static int delete (struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
-		   struct sb_err *err)
+static int remove_now(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
+		      struct sb_err *err)
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
 
@@ -225,24 +224,29 @@ static int delete (struct sb_nl *nl, const struct sb_nft_set *set, const void *k
  * meanwhile waits for that with the lock of nf_tables held (nft_rcv_nl_event()), which the making
  * and the end of every network interface need too. What has timed out is freed without any of that.
  *
- * Kernels before Linux 6.12 cannot give an element that is there a timeout: they delete it.
+ * Kernels before Linux 6.12 cannot give an element that is there a timeout: then it is deleted.
  *
- * Return: 0 also if it, the set or the table was not there, or a negative errno value
+ * Return: 0 also if it, the set or the table was not there; 1 if it had to be deleted; or a
+ * negative errno value
  */
 int sb_nft_set_expire(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
 		      struct sb_err *err)
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
 	struct sb_err ignored = SB_ERR_INIT;
-	int ret;
+	int ret = sb_nft_set_has(nl, set, key, err);
 
+	if (ret <= 0) /* the next request would add what is not there */
+		return ret;
 	add_batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
 	add_nft(&b, NFT_MSG_NEWSETELEM, NLM_F_ACK);
 	sb_nl_what(&b, "end element of firewall set '%s'", set->name);
 	put_element(&b, set, key, 1);
 	(void)commit(nl, &b, &ignored);
 	ret = sb_nft_set_has(nl, set, key, err);
-	return ret > 0 ? delete (nl, set, key, err) : ret;
+	if (ret <= 0)
+		return ret;
+	return remove_now(nl, set, key, err) < 0 ? -err->code : 1;
 }
 
 /**

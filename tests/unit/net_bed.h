@@ -216,7 +216,7 @@ static inline void bed_await_dismissal(const struct in6_addr *addr)
 	const char *const argv[] = { "/usr/sbin/nft", command, NULL };
 	uint64_t deadline_ms = sb_now_ms() + 1000;
 
-	snprintf(command, sizeof(command), "get element inet sbrun sandboxes { %s }",
+	snprintf(command, sizeof(command), "get element inet sbrun addresses { %s }",
 		 inet_ntop(AF_INET6, addr, text, sizeof(text)));
 	while (bed_run(out, sizeof(out), argv) == 0)
 		assert_true(sb_now_ms() < deadline_ms);
