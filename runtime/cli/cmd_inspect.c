@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_inspect.c - sbrun inspect */
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/base/cleanup.h"

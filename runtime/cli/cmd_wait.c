@@ -50,14 +50,15 @@ static int wait_port(struct sb_cli *cli, const struct wait_opts *o, const char *
 static int ended(struct sb_cli *cli, const char *id, int exec, json_t **ret, struct sb_err *err)
 {
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
+	_cleanup_json_ json_t *session = NULL;
 
-	if (sb_record_load(&cli->home, id, &rec, err) < 0)
+	if (sb_record_load(&cli->home, id, &rec, err) < 0 ||
+	    (exec && sb_record_load_exec(&cli->home, id, exec, &session, err) < 0))
 		return -err->code;
-	if (sb_record_is_dead(&cli->home, &rec))
+	/* What had ended before is known all the same. */
+	if (sb_record_is_dead(&cli->home, &rec) && !json_object_get(session, "exitCode"))
 		return sb_err_refuse(err, ESRCH, "sandbox '%s' died with its monitor", id);
-	if (exec)
-		return sb_record_load_exec(&cli->home, id, exec, ret, err);
-	*ret = sb_record_json(&cli->home, &rec);
+	*ret = exec ? sb_steal_ptr(&session) : sb_record_json(&cli->home, &rec);
 	return 0;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,19 +36,20 @@ static const struct sb_opt common[] = {
 
 /* These make no sense after a command. */
 static const struct sb_opt before[] = {
-	{ "version", 0, SB_OPT_FLAG, OPT(version), NULL, "the same as the command" },
+	{ "version", 0, SB_OPT_FLAG, OPT(version), NULL, "the same as the command version" },
 	{ .name = NULL },
 };
 
 static void print_overview(FILE *out)
 {
 	fputs("sbrun - sandboxes from OCI images, with IPv6-only networking\n\n"
-	      "Usage: sbrun COMMAND [OPTIONS] …\n\nCommands:\n",
+	      "Usage: sbrun [OPTIONS] COMMAND …\n\nCommands:\n",
 	      out);
 	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nOptions of every command, before or after it:\n", out);
+	fputs("\nOptions, before the command or among its own:\n", out);
 	sb_opts_help(common, out);
+	sb_opts_help(before, out);
 	fputs("\n'sbrun COMMAND --help' tells more about one.\n", out);
 }
 
@@ -178,22 +178,17 @@ static void stand_on_firm_ground(void)
 	(void)umask(0);                 /* all our modes are explicit */
 }
 
-/* What the words after the options before a command mean; NULL with @err set, or at the overview.
- */
-static const struct sb_cmd *choose_command(struct sb_cli *cli, int *argc, const char ***argv,
-					   struct sb_err *err)
+/* Take the options before the command, and the word "help"; returns how many words are left. */
+static int parse_front(struct sb_cli *cli, int argc, const char **argv, struct sb_err *err)
 {
-	if (cli->version)
-		return &sb_cmd_version;
-	if (*argc > 0 && !strcmp((*argv)[0], "help")) {
-		cli->help = true;
-		(*argc)--;
-		(*argv)++;
-	}
-	if (*argc == 0)
-		return NULL;
-	(*argc)--;
-	return find_command(*(*argv)++, err);
+	const struct sb_opt_set sets[2] = { { before, cli }, { common, cli } };
+	int n = sb_opts_parse(sets, true, argc, argv, err);
+
+	if (n <= 0 || strcmp(argv[0], "help") != 0)
+		return n;
+	cli->help = true;
+	memmove(argv, argv + 1, (size_t)--n * sizeof(*argv));
+	return parse_front(cli, n, argv, err);
 }
 
 int main(int argc, char **argv)
@@ -203,7 +198,6 @@ int main(int argc, char **argv)
 		.run_path = from_env("SBRUN_RUN", SB_RUN_DEFAULT),
 		.home = SB_HOME_INIT,
 	};
-	const struct sb_opt_set sets[2] = { { before, &cli }, { common, &cli } };
 	const char **words = (const char **)(argv + 1);
 	struct sb_err err = SB_ERR_INIT;
 	const struct sb_cmd *cmd = NULL;
@@ -212,16 +206,20 @@ int main(int argc, char **argv)
 	stand_on_firm_ground();
 	cli.title = argv[0];
 	cli.title_len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
-	n = sb_opts_parse(sets, true, argc - 1, words, &err);
-	if (n >= 0)
-		cmd = choose_command(&cli, &n, &words, &err);
-	if (cmd)
-		return dispatch(&cli, cmd, n, words);
-	if (!err.code) {
+	n = parse_front(&cli, argc - 1, words, &err);
+	if (n >= 0 && cli.version)
+		return dispatch(&cli, &sb_cmd_version, n, words);
+	if (n == 0 && (cli.help || !cli.json)) {
 		print_overview(cli.help ? stdout : stderr);
 		return cli.help ? finish_output() : SB_EXIT_FAILED;
 	}
-	cli.json |= wants_json(argc - 1, (const char **)(argv + 1));
+	if (n > 0)
+		cmd = find_command(words[0], &err);
+	else if (n == 0)
+		sb_err_refuse(&err, EINVAL, "a command is missing");
+	if (cmd)
+		return dispatch(&cli, cmd, n - 1, words + 1);
+	cli.json |= wants_json(argc - 1, words);
 	sb_out_error(&cli, NULL, &err);
 	return SB_EXIT_FAILED;
 }

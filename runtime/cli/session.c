@@ -27,7 +27,7 @@
  */
 json_t *sb_session_request(const char *const argv[], int argc, struct sb_err *err)
 {
-	json_t *args = json_array();
+	json_t *args = json_array(), *request;
 
 	for (int i = 0; i < argc; i++) {
 		json_t *s = json_string(argv[i]);
@@ -39,7 +39,10 @@ json_t *sb_session_request(const char *const argv[], int argc, struct sb_err *er
 		}
 		(void)json_array_append_new(args, s);
 	}
-	return json_pack("{s:o}", "args", args);
+	request = args ? json_pack("{s:o}", "args", args) : NULL;
+	if (!request)
+		sb_err_set(err, ENOMEM, "describe the command");
+	return request;
 }
 
 /**

@@ -2,7 +2,7 @@
 /*
  * home.h - where a host keeps its sandboxes, and how they are found there
  *
- *   <run>/<id>/          state of a sandbox: state.json, control, lock, exec-<n>.json
+ *   <run>/<id>/          state of a sandbox: state.json, exec-<n>.json, control, lock, log
  *   <run>/names/<name>   symbolic link whose target is the id: taking a name is one atomic call
  *   <run>/ids/<slot>     likewise for the ranges of user ids
  *   <run>/lock           held shared while a sandbox directory is being made, exclusively by gc

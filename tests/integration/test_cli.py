@@ -135,7 +135,7 @@ def test_common_options_may_stand_before_the_command(sbrun, box, tmp_path):
     assert json.loads(sbrun("--json", "--bogus", "ps").out)["error"]["code"] == "EINVAL"
     assert_refused(sbrun("--all", "ps"), "unknown option", "--help")
     assert_refused(sbrun("--json=yes", "ps"), "--json")
-    assert sbrun("--json").rc == 125
+    assert json.loads(sbrun("--json").out)["error"]["message"] == "a command is missing"
 
 
 def test_help_with_a_command_is_the_help_of_that_command(sbrun):
@@ -143,6 +143,9 @@ def test_help_with_a_command_is_the_help_of_that_command(sbrun):
     for command in ("run", "ps"):
         texts = {sbrun.ok(*args).out for args in (["help", command], [command, "--help"], ["--help", command])}
         assert len(texts) == 1 and f"Usage: sbrun {command} " in texts.pop()
+    overviews = {sbrun.ok(*args).out for args in (["help"], ["help", "help"], ["help", "-h"], ["--json", "--help"],
+                                                  ["help", "--json"])}
+    assert overviews == {sbrun.ok("--help").out}
     assert sbrun.ok("--version").out == sbrun.ok("version").out
     assert sbrun.ok("--version", "--json").json() == sbrun.ok("version", "--json").json()
 

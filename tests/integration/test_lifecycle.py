@@ -409,6 +409,7 @@ def test_wait_says_that_the_monitor_was_killed(sbrun, sandbox, before, session):
     """Whether that happens before or while it waits: exit code 125 and one line."""
     box = sandbox()
     sbrun.ok("exec", "-d", box.id, "sleep", "60")
+    sbrun("exec", box.id, "sh", "-c", "exit 3")
     with sbrun.start("wait", box.id + session) as process:
         waits_in = Path(f"/proc/{process.pid}/wchan")
         lib.eventually(lambda: "poll" in waits_in.read_text())
@@ -417,6 +418,7 @@ def test_wait_says_that_the_monitor_was_killed(sbrun, sandbox, before, session):
     late = sbrun("wait", box.id + session)
     line = f"sbrun: wait: sandbox '{box.id}' died with its monitor\n"
     assert (process.returncode, early, late.rc, late.err) == (125, line, 125, line)
+    assert sbrun.ok("wait", box.id + "/2").out == "3\n"  # it had ended before
     rest_back(sbrun, before)
 
 
