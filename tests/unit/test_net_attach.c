@@ -245,7 +245,7 @@ static int gets_through(struct fixture *f, int from, bool dismiss)
 
 	assert_int_equal(sendto(host, "x", 1, 0, (struct sockaddr *)&to_b, sizeof(to_b)), 1);
 	if (dismiss) {
-		assert_int_equal(bed_dismiss(&f->b.addr), 0);
+		assert_true(bed_dismiss(&f->b.addr) >= 0);
 		bed_await_dismissal(&f->b.addr);
 	}
 	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to_host, sizeof(to_host)), 1);
@@ -269,7 +269,7 @@ static void an_address_that_the_firewall_does_not_know_is_cut_off(void **state)
 	int fd = bed_bind(f->ns_b, SOCK_STREAM, &f->b.addr, PORT);
 
 	assert_int_equal(gets_through(f, f->ns_b, false), 1);
-	assert_int_equal(bed_dismiss(&f->b.addr), 0);
+	assert_true(bed_dismiss(&f->b.addr) >= 0);
 	bed_await_dismissal(&f->b.addr);
 	assert_int_equal(bed_connect(-1, SOCK_STREAM, &f->b.addr, PORT, SOON_MS), ECONNREFUSED);
 	assert_int_equal(bed_admit(&f->b.addr), 0);
