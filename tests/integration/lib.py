@@ -4,6 +4,7 @@
 Nothing here sleeps where there is an event to wait for; eventually() is for the few things of the kernel
 that have none (a network namespace is taken down some time after its last process).
 """
+import errno
 import functools
 import ipaddress
 import json
@@ -142,11 +143,21 @@ class Sandbox:
 
 # ---- waiting ------------------------------------------------------------------------------------------------
 
+def open_process(pid):
+    """Return a pidfd of process @pid, or None if it has ended."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        # EINVAL: it is ending this moment (seen on Linux 6.1).
+        if error.errno not in (errno.ESRCH, errno.EINVAL):
+            raise
+        return None
+
+
 def await_end(pid, timeout=TIMEOUT_S):
     """Wait until process @pid, which need not be ours, has ended."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    fd = open_process(pid)
+    if fd is None:
         return
     try:
         assert select.select([fd], [], [], timeout)[0], f"process {pid} still runs after {timeout} s"
@@ -322,9 +333,8 @@ def assert_no_leaks(before, sbrun, timeout=5):
 
 def kill(pid):
     """Kill process @pid with SIGKILL and wait until it has ended."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    fd = open_process(pid)
+    if fd is None:
         return
     try:
         signal.pidfd_send_signal(fd, signal.SIGKILL)
