@@ -200,14 +200,14 @@ static int run_parent(pid_t child, int sock, dev_t store_dev, struct sb_err *err
 /* Return: an exit code, or a negative errno value with @err set. */
 static int load(const struct options *o, struct sb_err *err)
 {
-	struct sb_image_ref ref;
+	char full[SB_REFERENCE_SIZE];
 	_cleanup_fd_ int store = -1, source = -1, mine = -1, theirs = -1;
 	int pair[2];
 	struct stat st;
 	pid_t self = getpid(), pid;
 
 	/* A name that can't be used is refused before anything is made. */
-	if (o->name && sb_reference_parse(o->name, &ref, err) < 0)
+	if (o->name && sb_reference_complete(o->name, full, sizeof(full), err) < 0)
 		return -err->code;
 	if (geteuid() != 0)
 		return sb_err_refuse(err, EPERM, "only root can unpack an image");

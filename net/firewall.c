@@ -3,8 +3,8 @@
  * firewall.c - the host's nftables table for sandboxes
  *
  * The rules are in sbrun.nft and never depend on a sandbox; what is allowed to speak at all is the
- * set "addresses". The nft program is run once per host, to install the rules; then
- * everything is set elements over netlink. Which rules are installed is told by the one element of
+ * set "addresses". The nft program is run once per host, to install the rules; then everything is
+ * set elements over netlink. Which rules are installed is told by the one element of
  * the set "installed", the hash of sbrun.nft, changed in the same transaction as the rules: after
  * an update of the program, or if somebody flushed the ruleset, the next user installs its own.
  */

@@ -281,7 +281,6 @@ void sb_net_dismiss(struct sb_net *net, const struct sb_net_plan *plan)
 {
 	struct sb_nl firewall = { .fd = net->fd, .seq = net->seq };
 	struct sb_err err = SB_ERR_INIT;
-
 	int ret = sb_firewall_dismiss(&firewall, &plan->addr, &err);
 
 	if (ret < 0)

@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,46 +75,7 @@ static void put_element(struct sb_nl_batch *b, const struct sb_nft_set *set, con
 	sb_nl_nest_end(b, list);
 }
 
-/* Call @fn for each element of an answer that does not end by itself. */
-static int for_each_lasting(struct nlmsghdr *h,
-			    int (*fn)(struct nlattr *elem, void *arg, struct sb_err *err),
-			    void *arg, struct sb_err *err)
-{
-	struct nlattr *list, *elem;
-	int left;
-
-	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM))
-		return 0;
-	list = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
-	if (!list)
-		return 0;
-	nla_for_each_nested(elem, list, left)
-	{
-		if (nla_find(nla_data(elem), nla_len(elem), NFTA_SET_ELEM_EXPIRATION))
-			continue;
-		if (fn(elem, arg, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
-
-static int note_element(struct nlattr *elem, void *arg, struct sb_err *err)
-{
-	bool *is_there = arg;
-
-	(void)elem;
-	(void)err;
-	*is_there = true;
-	return 0;
-}
-
-/* Reader of NFT_MSG_NEWSETELEM: @arg is a bool, whether an element is there to stay. */
-static int read_lasting(struct nlmsghdr *h, void *arg, struct sb_err *err)
-{
-	return for_each_lasting(h, note_element, arg, err);
-}
-
-/* What a dump has collected: @n keys of @key_len bytes in @keys, room for @room. */
+/* What answers have told: @n keys of @key_len bytes in @keys, room for @room. */
 struct keys {
 	char *keys;
 	size_t n;
@@ -123,10 +83,9 @@ struct keys {
 	size_t key_len;
 };
 
-/* Append the key of one element of a dump: @arg is the struct keys to append to. */
-static int take_key(struct nlattr *elem, void *arg, struct sb_err *err)
+/* Append the key of one element. */
+static int take_key(struct nlattr *elem, struct keys *k, struct sb_err *err)
 {
-	struct keys *k = arg;
 	struct nlattr *key = nla_find(nla_data(elem), nla_len(elem), NFTA_SET_ELEM_KEY);
 	struct nlattr *value = key ? nla_find(nla_data(key), nla_len(key), NFTA_DATA_VALUE) : NULL;
 
@@ -145,10 +104,27 @@ static int take_key(struct nlattr *elem, void *arg, struct sb_err *err)
 	return 0;
 }
 
-/* Reader of NFT_MSG_NEWSETELEM: @arg is the struct keys to append to. */
+/*
+ * Reader of NFT_MSG_NEWSETELEM: @arg is the struct keys to append to. What is about to end by
+ * itself does not count.
+ */
 static int read_keys(struct nlmsghdr *h, void *arg, struct sb_err *err)
 {
-	return for_each_lasting(h, take_key, arg, err);
+	struct nlattr *list, *elem;
+	int left;
+
+	if (h->nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWSETELEM))
+		return 0;
+	list = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
+	if (!list)
+		return 0;
+	nla_for_each_nested(elem, list, left)
+	{
+		if (!nla_find(nla_data(elem), nla_len(elem), NFTA_SET_ELEM_EXPIRATION) &&
+		    take_key(elem, arg, err) < 0)
+			return -err->code;
+	}
+	return 0;
 }
 
 /**
@@ -184,21 +160,24 @@ int sb_nft_set_has(struct sb_nl *nl, const struct sb_nft_set *set, const void *k
 		   struct sb_err *err)
 {
 	_cleanup_nl_batch_ struct sb_nl_batch b = SB_NL_BATCH_INIT;
-	bool is_there = false;
-	const struct sb_nl_reader reader = { .fn = read_lasting, .arg = &is_there };
+	struct keys k = { .key_len = set->key_len };
+	const struct sb_nl_reader reader = { .fn = read_keys, .arg = &k };
 	struct sb_err e = SB_ERR_INIT;
+	int ret;
 
 	add_nft(&b, NFT_MSG_GETSETELEM, NLM_F_ACK);
 	sb_nl_what(&b, "look into firewall set '%s'", set->name);
 	put_element(&b, set, key, 0);
-	if (sb_nl_run(nl, &b, &reader, &e) == 0)
-		return is_there;
-	if (e.code == ENOENT)
-		return 0;
-	*err = e;
-	return -e.code;
+	ret = sb_nl_run(nl, &b, &reader, &e);
+	free(k.keys);
+	if (ret < 0 && ret != -ENOENT) {
+		*err = e;
+		return ret;
+	}
+	return ret == 0 && k.n > 0;
 }
 
+/* Delete an element, whatever that costs. */
 static int remove_now(struct sb_nl *nl, const struct sb_nft_set *set, const void *key,
 		      struct sb_err *err)
 {

@@ -333,7 +333,7 @@ def use_layer(layout, data):
     old.unlink()
 
 
-@pytest.mark.parametrize("name", ["", "UPPER:case:tag", "a b", "-x", "a@sha256:1", "x" * 600])
+@pytest.mark.parametrize("name", ["", "UPPER:case:tag", "a b", "-x", "a@sha256:1", "a@sha256:" + "0" * 64, "x" * 600])
 def test_a_malformed_name_is_refused_before_anything_is_stored(empty_store, image_dir, name):
     """One line, exit code 125."""
     result = empty_store("load", f"--name={name}", image_dir("busybox"))
