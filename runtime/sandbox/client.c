@@ -120,17 +120,22 @@ int sb_client_recv(int conn, json_t **ret, int *ret_fd, struct sb_err *err)
 	size_t n_fds;
 	ssize_t size, n;
 
+	/* A monitor that ends without having read all we sent resets the connection. The kernel
+	 * tells that once, before what the monitor has said itself (net/unix/af_unix.c,
+	 * unix_release_sock()). */
 	do
 		size = recv(conn, NULL, 0, MSG_PEEK | MSG_TRUNC);
-	while (size < 0 && errno == EINTR);
-	if (size < 0 && errno != ECONNRESET)
+	while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (size < 0)
 		return sb_err_set(err, errno, "receive from the monitor");
 	if (size <= 0)
 		return sb_err_refuse(err, EPIPE, "the monitor of the sandbox has ended");
 	buf = malloc((size_t)size);
 	if (!buf)
 		return sb_err_set(err, ENOMEM, "receive %zd bytes", size);
-	n = sb_recv_fds(conn, buf, (size_t)size, fds, &n_fds);
+	do
+		n = sb_recv_fds(conn, buf, (size_t)size, fds, &n_fds);
+	while (n == -ECONNRESET);
 	if (n <= 0)
 		return sb_err_set(err, n < 0 ? (int)-n : EPIPE, "receive from the monitor");
 	while (n_fds > (ret_fd ? 1 : 0))
