@@ -17,7 +17,7 @@
 
 #include <linux/openat2.h>
 
-#include "images/inflate.h"
+#include "images/decoder.h"
 #include "images/limits.h"
 #include "images/source.h"
 #include "images/tar.h"
@@ -70,14 +70,14 @@ static int open_spool(int dirfd, struct sb_err *err)
 	return fd;
 }
 
-/* Copy @from to @to_fd, decompressed if @gzip; @ratio_of is the length of @from, 0 if not known. */
-static int copy(struct sb_file_source *from, bool gzip, uint64_t ratio_of, int to_fd,
+/* Copy @from to @to_fd, decompressed; @ratio_of is the length of @from, 0 if not known. */
+static int copy(struct sb_file_source *from, enum sb_format format, uint64_t ratio_of, int to_fd,
 		struct sb_err *err)
 {
 	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
 	_cleanup_free_ uint8_t *in = malloc(COPY_BYTES);
 	_cleanup_free_ uint8_t *out = malloc(COPY_BYTES);
-	_cleanup_inflate_ struct sb_inflate *z = NULL;
+	_cleanup_decoder_ struct sb_decoder *z = NULL;
 	uint64_t total = 0;
 	ssize_t n;
 
@@ -85,12 +85,12 @@ static int copy(struct sb_file_source *from, bool gzip, uint64_t ratio_of, int t
 		return sb_err_set(err, ENOMEM, "read the archive");
 	from->buf = in;
 	from->buf_size = COPY_BYTES;
-	if (gzip) {
-		z = sb_inflate_new(&from->base, err);
+	if (format != SB_FORMAT_PLAIN) {
+		z = sb_decoder_new(format, &from->base, err);
 		if (!z)
 			return -err->code;
 	}
-	while ((n = z ? sb_inflate_read(z, out, COPY_BYTES, err)
+	while ((n = z ? sb_decoder_read(z, out, COPY_BYTES, err)
 		      : sb_source_read_file(from, out, COPY_BYTES, err)) > 0) {
 		int r = sb_write_all(to_fd, out, (size_t)n);
 
@@ -110,14 +110,14 @@ static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *er
 	struct sb_file_source from;
 	_cleanup_fd_ int spool = -1;
 	struct stat st;
-	bool is_gzip;
+	enum sb_format format;
 
 	if (lseek(b->tar_fd, 0, SEEK_CUR) < 0) {
 		spool = open_spool(spool_dirfd, err);
 		if (spool < 0)
 			return -err->code;
 		sb_source_from_file(&from, b->tar_fd, -1, SB_SOURCE_TO_END);
-		if (copy(&from, false, 0, spool, err) < 0)
+		if (copy(&from, SB_FORMAT_PLAIN, 0, spool, err) < 0)
 			return -err->code;
 		b->tar_fd = sb_steal_fd(&spool);
 		b->owned = true;
@@ -126,15 +126,15 @@ static int make_seekable(struct sb_bundle *b, int spool_dirfd, struct sb_err *er
 		return sb_err_set(err, errno, "read the archive");
 	if (!S_ISREG(st.st_mode))
 		return sb_err_refuse(err, EINVAL, "the archive is neither a file nor a directory");
-	if (sb_inflate_sniff(b->tar_fd, 0, (uint64_t)st.st_size, &is_gzip, err) < 0)
+	sb_source_from_file(&from, b->tar_fd, 0, (uint64_t)st.st_size);
+	if (sb_decoder_sniff(&from, &format, err) < 0)
 		return sb_err_prefix(err, "the archive");
-	if (!is_gzip)
+	if (format == SB_FORMAT_PLAIN)
 		return 0;
 	spool = open_spool(spool_dirfd, err);
 	if (spool < 0)
 		return -err->code;
-	sb_source_from_file(&from, b->tar_fd, 0, (uint64_t)st.st_size);
-	if (copy(&from, true, (uint64_t)st.st_size, spool, err) < 0)
+	if (copy(&from, format, (uint64_t)st.st_size, spool, err) < 0)
 		return -err->code;
 	if (b->owned)
 		(void)close(b->tar_fd);
@@ -206,7 +206,7 @@ static int list_members(struct sb_bundle *b, struct sb_err *err)
 /**
  * sb_bundle_new() - Open an image archive
  * @source_fd:	directory, regular file, pipe or socket; borrowed for as long as the result is used.
- *		A file may be compressed by gzip as a whole
+ *		A file may be compressed as a whole
  * @spool_dirfd:	directory for a temporary file, if one is needed; borrowed
  *
  * Return: freed with sb_bundle_free(), or NULL with @err set

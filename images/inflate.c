@@ -9,9 +9,9 @@
 #include "images/inflate.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef SB_HAVE_ISAL
 #include <isa-l/igzip_lib.h>
@@ -19,13 +19,15 @@
 #include <zlib.h>
 #endif
 
+#include "images/decoder.h"
 #include "images/source.h"
 #include "runtime/base/err.h"
 
 #define GZIP_MAGIC 0x1f /* first byte of a member, RFC 1952 section 2.3.1 */
 
 /**
- * struct sb_inflate - a gzip stream being read
+ * struct inflate - a gzip stream being read
+ * @base:	the stream
  * @from:	compressed bytes, borrowed
  * @started:	a member was seen
  * @in_member:	inside a member, as opposed to between two
@@ -33,7 +35,8 @@
  * @eof:	@from has ended
  * @s:		state of the library, with what is left of the last piece of @from
  */
-struct sb_inflate {
+struct inflate {
+	struct sb_decoder base;
 	struct sb_source *from;
 	bool started;
 	bool in_member;
@@ -48,18 +51,18 @@ struct sb_inflate {
 
 #ifdef SB_HAVE_ISAL
 
-static int codec_init(struct sb_inflate *z)
+static int codec_init(struct inflate *z)
 {
 	isal_inflate_init(&z->s);
 	return 0;
 }
 
-static void codec_done(struct sb_inflate *z)
+static void codec_done(struct inflate *z)
 {
 	(void)z;
 }
 
-static int codec_begin_member(struct sb_inflate *z)
+static int codec_begin_member(struct inflate *z)
 {
 	isal_inflate_reset(&z->s);
 	z->s.crc_flag = ISAL_GZIP;
@@ -67,7 +70,7 @@ static int codec_begin_member(struct sb_inflate *z)
 }
 
 /* Return: 1 at the end of the member, 0 if it goes on, < 0 if it is broken. */
-static int codec_step(struct sb_inflate *z)
+static int codec_step(struct inflate *z)
 {
 	if (isal_inflate(&z->s) < 0)
 		return -1;
@@ -78,22 +81,22 @@ static int codec_step(struct sb_inflate *z)
 
 #define GZIP_ONLY (15 + 16) /* inflateInit2(): largest window, gzip header */
 
-static int codec_init(struct sb_inflate *z)
+static int codec_init(struct inflate *z)
 {
 	return inflateInit2(&z->s, GZIP_ONLY) == Z_OK ? 0 : -1;
 }
 
-static void codec_done(struct sb_inflate *z)
+static void codec_done(struct inflate *z)
 {
 	(void)inflateEnd(&z->s);
 }
 
-static int codec_begin_member(struct sb_inflate *z)
+static int codec_begin_member(struct inflate *z)
 {
 	return inflateReset(&z->s) == Z_OK ? 0 : -1;
 }
 
-static int codec_step(struct sb_inflate *z)
+static int codec_step(struct inflate *z)
 {
 	int r = inflate(&z->s, Z_NO_FLUSH);
 
@@ -105,61 +108,7 @@ static int codec_step(struct sb_inflate *z)
 
 #endif
 
-/**
- * sb_inflate_sniff() - Find out whether data is compressed, whatever its label says
- * @fd:		file that can seek; borrowed, its position stays
- * @offset:	where the data begins
- * @size:	its length
- * @ret_gzip:	whether it begins as gzip does
- *
- * Return: 0, or a negative errno value (-EPROTO: zstd, RFC 8878 section 3.1.1, which we cannot
- * read)
- */
-int sb_inflate_sniff(int fd, off_t offset, uint64_t size, bool *ret_gzip, struct sb_err *err)
-{
-	static const uint8_t gzip[] = { GZIP_MAGIC, 0x8b };
-	static const uint8_t zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
-	uint8_t magic[sizeof(zstd)] = { 0 };
-
-	if (pread(fd, magic, size < sizeof(magic) ? (size_t)size : sizeof(magic), offset) < 0)
-		return sb_err_set(err, errno, "read");
-	if (!memcmp(magic, zstd, sizeof(zstd)))
-		return sb_err_refuse(err, EPROTO, "zstd compression is not supported");
-	*ret_gzip = !memcmp(magic, gzip, sizeof(gzip));
-	return 0;
-}
-
-/**
- * sb_inflate_new() - Start to read a gzip stream
- * @from:	compressed bytes; borrowed for as long as the result is used
- *
- * Return: freed with sb_inflate_free(), or NULL with @err set
- */
-struct sb_inflate *sb_inflate_new(struct sb_source *from, struct sb_err *err)
-{
-	struct sb_inflate *z = calloc(1, sizeof(*z));
-
-	if (!z || codec_init(z) < 0) {
-		free(z);
-		(void)sb_err_set(err, ENOMEM, "start to decompress");
-		return NULL;
-	}
-	z->from = from;
-	return z;
-}
-
-/**
- * sb_inflate_free() - End reading
- * @z:		stream, or NULL
- */
-void sb_inflate_free(struct sb_inflate *z)
-{
-	if (z)
-		codec_done(z);
-	free(z);
-}
-
-static int refill(struct sb_inflate *z, struct sb_err *err)
+static int refill(struct inflate *z, struct sb_err *err)
 {
 	const uint8_t *piece;
 	ssize_t n;
@@ -176,7 +125,7 @@ static int refill(struct sb_inflate *z, struct sb_err *err)
 }
 
 /* Return: 1 if a member begins here, 0 at the end of the stream, or a negative errno value. */
-static int find_member(struct sb_inflate *z, struct sb_err *err)
+static int find_member(struct inflate *z, struct sb_err *err)
 {
 	for (;;) {
 		if (refill(z, err) < 0)
@@ -202,16 +151,10 @@ static int find_member(struct sb_inflate *z, struct sb_err *err)
 	}
 }
 
-/**
- * sb_inflate_read() - The next uncompressed bytes
- * @z:		stream
- * @buf:	where to
- * @size:	most bytes; filled whole unless the stream ends
- *
- * Return: how many, 0 at the end, or a negative errno value (-EPROTO: not gzip, broken or cut)
- */
-ssize_t sb_inflate_read(struct sb_inflate *z, uint8_t *buf, size_t size, struct sb_err *err)
+static ssize_t inflate_read(struct sb_decoder *base, uint8_t *buf, size_t size, struct sb_err *err)
 {
+	struct inflate *z = (struct inflate *)base;
+
 	z->s.next_out = buf;
 	z->s.avail_out = (uint32_t)size;
 	while (z->s.avail_out > 0) {
@@ -235,4 +178,32 @@ ssize_t sb_inflate_read(struct sb_inflate *z, uint8_t *buf, size_t size, struct 
 					     z->eof ? "ends too early" : "is corrupt");
 	}
 	return (ssize_t)(size - z->s.avail_out);
+}
+
+static void inflate_free(struct sb_decoder *base)
+{
+	struct inflate *z = (struct inflate *)base;
+
+	codec_done(z);
+	free(z);
+}
+
+/**
+ * sb_inflate_new() - Start to read a gzip stream
+ * @from:	compressed bytes; borrowed for as long as the result is used
+ *
+ * Return: freed with sb_decoder_free(), or NULL with @err set
+ */
+struct sb_decoder *sb_inflate_new(struct sb_source *from, struct sb_err *err)
+{
+	struct inflate *z = calloc(1, sizeof(*z));
+
+	if (!z || codec_init(z) < 0) {
+		free(z);
+		(void)sb_err_set(err, ENOMEM, "start to decompress");
+		return NULL;
+	}
+	z->base = (struct sb_decoder){ .read = inflate_read, .free = inflate_free };
+	z->from = from;
+	return &z->base;
 }

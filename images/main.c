@@ -41,7 +41,7 @@ static const char help[] =
 	"\n"
 	"Unpack a container image into the store of sbrun. Called by 'sbrun load'.\n"
 	"SOURCE is an OCI layout directory, an oci-archive, a docker-archive (both may be\n"
-	"compressed by gzip), or '-' for one of the archives on standard input.\n"
+	"compressed by gzip or zstd), or '-' for one of the archives on standard input.\n"
 	"\n"
 	"  --store DIR        the store; made with mode 0700 if it is missing\n"
 	"  --name REFERENCE   name for the image; default: the names in the archive\n"

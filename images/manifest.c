@@ -53,10 +53,13 @@ static int check_layer_type(const char *type, struct sb_err *err)
 	static const char *const known[] = {
 		OCI "layer.v1.tar",
 		OCI "layer.v1.tar+gzip",
+		OCI "layer.v1.tar+zstd",
 		OCI "layer.nondistributable.v1.tar",
 		OCI "layer.nondistributable.v1.tar+gzip",
+		OCI "layer.nondistributable.v1.tar+zstd",
 		DOCKER "image.rootfs.diff.tar",
 		DOCKER "image.rootfs.diff.tar.gzip",
+		DOCKER "image.rootfs.diff.tar.zstd",
 		DOCKER "image.rootfs.foreign.diff.tar.gzip",
 	};
 	char shown[SB_TAR_SHOWN_SIZE];

@@ -2,7 +2,7 @@
 /*
  * pipeline.c - one layer blob to one verified directory, by two threads
  *
- *   thread 1: read, hash of the compressed bytes, inflate   --ring-->
+ *   thread 1: read, hash of the compressed bytes, decode   --ring-->
  *   thread 2: hash of the tar, parse it, write files
  *
  * Measured: both halves take about the same time, so two threads a layer and as many layers at once
@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/decoder.h"
 #include "images/digest.h"
 #include "images/hash.h"
-#include "images/inflate.h"
 #include "images/layer.h"
 #include "images/limits.h"
 #include "images/ring.h"
@@ -77,7 +77,7 @@ static int check_size(const struct sb_pipeline_job *job, uint64_t tar_bytes, str
 }
 
 /* Fill the ring from @from, through @z if that is not NULL. */
-static int produce(struct pipeline *p, struct sb_file_source *from, struct sb_inflate *z,
+static int produce(struct pipeline *p, struct sb_file_source *from, struct sb_decoder *z,
 		   struct sb_err *err)
 {
 	uint64_t total = 0;
@@ -88,7 +88,7 @@ static int produce(struct pipeline *p, struct sb_file_source *from, struct sb_in
 
 		if (!slot || atomic_load(p->job->cancel))
 			return sb_err_set(err, ECANCELED, "unpack");
-		n = z ? sb_inflate_read(z, slot, SB_RING_SLOT_BYTES, err)
+		n = z ? sb_decoder_read(z, slot, SB_RING_SLOT_BYTES, err)
 		      : sb_source_read_file(from, slot, SB_RING_SLOT_BYTES, err);
 		if (n <= 0)
 			return (int)n;
@@ -110,11 +110,12 @@ static int expect_digest(struct sb_hash *hash, const char *want, const char *of,
 	return 0;
 }
 
-static int produce_gzip(struct pipeline *p, struct sb_file_source *from, struct sb_err *err)
+static int produce_decoded(struct pipeline *p, struct sb_file_source *from, enum sb_format format,
+			   struct sb_err *err)
 {
 	_cleanup_free_ uint8_t *buf = malloc(READ_BYTES);
 	struct sb_hash hash = SB_HASH_INIT;
-	struct sb_inflate *z = NULL;
+	struct sb_decoder *z = NULL;
 	int r = -ENOMEM;
 
 	if (!buf)
@@ -124,12 +125,12 @@ static int produce_gzip(struct pipeline *p, struct sb_file_source *from, struct 
 	from->buf = buf;
 	from->buf_size = READ_BYTES;
 	from->hash = &hash;
-	z = sb_inflate_new(&from->base, err);
+	z = sb_decoder_new(format, &from->base, err);
 	if (z)
 		r = produce(p, from, z, err);
 	if (r == 0 && p->job->digest[0])
 		r = expect_digest(&hash, p->job->digest, "blob", err);
-	sb_inflate_free(z);
+	sb_decoder_free(z);
 	sb_hash_done(&hash);
 	return r;
 }
@@ -147,15 +148,17 @@ static int produce_plain(struct pipeline *p, struct sb_file_source *from, struct
 static void *producer(void *arg)
 {
 	struct pipeline *p = arg;
+	enum sb_format format = SB_FORMAT_PLAIN;
+	struct sb_err *err = &p->producer_err;
 	struct sb_file_source from;
-	bool gzip = false;
+	int r;
 
 	sb_source_from_file(&from, p->job->fd, p->job->offset, p->job->size);
-	p->producer_result =
-		sb_inflate_sniff(p->job->fd, p->job->offset, p->job->size, &gzip, &p->producer_err);
-	if (p->producer_result == 0)
-		p->producer_result = gzip ? produce_gzip(p, &from, &p->producer_err)
-					  : produce_plain(p, &from, &p->producer_err);
+	r = sb_decoder_sniff(&from, &format, err);
+	if (r == 0)
+		r = format == SB_FORMAT_PLAIN ? produce_plain(p, &from, err)
+					      : produce_decoded(p, &from, format, err);
+	p->producer_result = r;
 	if (p->producer_result < 0)
 		sb_ring_abort(&p->ring);
 	else

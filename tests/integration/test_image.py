@@ -265,30 +265,32 @@ def test_what_is_no_image_is_refused(broken, tmp_path):
     broken(text, ["archive", "image", "layout"])
 
 
-ZSTD_FRAME = bytes.fromhex("28b52ffd00000100 00")  # empty: RFC 8878 section 3.1.1
+def test_a_layer_compressed_by_zstd_loads_and_a_cut_one_does_not(sbrun, empty_store, image_dir, tmp_path):
+    """As several frames, one of them skippable, as zstd:chunked writes them; and cut, with digests that are right."""
+    layout, tar = tmp_path / "layout", gzip.decompress(layer_file(image_dir("busybox")).read_bytes())
+    shutil.copytree(image_dir("busybox"), layout)
+    frames = [subprocess.run(["zstd", "-q"], input=part, capture_output=True, check=True).stdout
+              for part in (tar[:1 << 20], tar[1 << 20:])]
+    skippable = bytes.fromhex("5f2a4d1803000000") + b"toc"
+    media_type = "application/vnd.oci.image.layer.v1.tar+zstd"
+    use_blob(layout, frames[0] + skippable + frames[1] + skippable, media_type)
+    sbrun.ok("load", "--name", "by-zstd", layout)
+    assert sbrun.ok("run", "--rm", "by-zstd", "echo", "hello").out == "hello\n"
+    use_blob(layout, frames[0] + frames[1][:-9], media_type)
+    result = empty_store("load", "--name", "by-zstd", layout)
+    assert result.rc == 125 and "ends too early" in result.err, result.err
+    assert not any(store_content(empty_store).values())
 
 
-def zstd_archive(layout):
-    """Put an archive compressed by zstd beside @layout."""
-    path = layout.parent / "archive.tar.zst"
-    path.write_bytes(ZSTD_FRAME)
-    return path
-
-
-def zstd_layer(layout):
-    """Let the layer be compressed by zstd, with digests that are right."""
-    digest = hashlib.sha256(ZSTD_FRAME).hexdigest()
-    (layout / "blobs/sha256" / digest).write_bytes(ZSTD_FRAME)
-    index = json.loads((layout / "index.json").read_text())
-    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
-    replace_json(layout, manifest,
-                 lambda m: m["layers"][0].update(digest="sha256:" + digest, size=len(ZSTD_FRAME)))
-
-
-@pytest.mark.parametrize("damage", [zstd_archive, zstd_layer])
-def test_compression_by_zstd_is_refused_by_its_name(broken, damage):
-    """Whatever the label says: the data tells."""
-    broken(damage, ["zstd compression is not supported"])
+@pytest.mark.parametrize("command", ["gzip", "zstd"])
+def test_an_archive_may_be_compressed_as_a_whole(sbrun, archives, tmp_path, command):
+    """As a file, and from standard input."""
+    path = tmp_path / "archive"
+    with open(archives["oci-archive"], "rb") as source, open(path, "wb") as target:
+        subprocess.run([command, "-c"], stdin=source, stdout=target, check=True)
+    sbrun.ok("load", "--name", f"whole-{command}", path)
+    with open(path, "rb") as source:
+        sbrun.ok("load", "--name", f"whole-stdin-{command}", "-", stdin=source)
 
 
 def test_an_archive_cut_short_is_refused(broken, archives, tmp_path):
@@ -319,6 +321,16 @@ def test_a_layer_that_writes_through_a_link_stays_inside(sbrun, image_dir, tmp_p
     assert result.rc in (0, 125) and result.err.count("\n") <= 1
 
 
+def use_blob(layout, data, media_type):
+    """Make @data the blob of the only layer; what it holds is the same as before."""
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs/sha256" / digest).write_bytes(data)
+    index = json.loads((layout / "index.json").read_text())
+    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
+    replace_json(layout, manifest, lambda m: m["layers"][0].update(
+        digest="sha256:" + digest, size=len(data), mediaType=media_type))
+
+
 def use_layer(layout, data):
     """Make @data, a tar file, the only layer of the layout, with all digests right."""
     digest = hashlib.sha256(data).hexdigest()
@@ -326,10 +338,7 @@ def use_layer(layout, data):
     (layout / "blobs/sha256" / digest).write_bytes(data)
     config = layout / "blobs/sha256" / manifest_of(layout)["config"]["digest"].partition(":")[2]
     replace_json(layout, config, lambda c: c["rootfs"].update(diff_ids=["sha256:" + digest]))
-    index = json.loads((layout / "index.json").read_text())
-    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
-    replace_json(layout, manifest, lambda m: m["layers"][0].update(
-        digest="sha256:" + digest, size=len(data), mediaType="application/vnd.oci.image.layer.v1.tar"))
+    use_blob(layout, data, "application/vnd.oci.image.layer.v1.tar")
     old.unlink()
 
 

@@ -11,7 +11,6 @@
 #include "images/digest.h"
 #include "images/hash.h"
 #include "images/image.h"
-#include "images/inflate.h"
 #include "images/platform.h"
 #include "images/source.h"
 #include "runtime/base/cleanup.h"
@@ -572,9 +571,9 @@ static void ambiguous_manifests_are_refused(void **state)
 		{ ",\"Layers\":[]", "has the key 'Layers'" },
 		{ ",\"schemaVersion\":2", "duplicate" },
 		{ "", "no list of layers" },
-		{ ",\"layers\":[{\"mediaType\":\"" LAYER "+zstd\",\"size\":1,\"digest\":\"sha256:"
+		{ ",\"layers\":[{\"mediaType\":\"" LAYER "+xz\",\"size\":1,\"digest\":\"sha256:"
 		  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}]",
-		  "layer.v1.tar+zstd' are not supported" },
+		  "layer.v1.tar+xz' are not supported" },
 		{ ",\"layers\":[{\"mediaType\":\"" LAYER
 		  "\",\"size\":1,\"digest\":\"sha256:../../x\"}]",
 		  "not 64 hex digits" },

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * zstd.h - zstd, streaming, by libzstd; to be used through decoder.h
+ */
+#ifndef SB_IMAGES_ZSTD_H
+#define SB_IMAGES_ZSTD_H
+
+struct sb_decoder;
+struct sb_err;
+struct sb_source;
+
+struct sb_decoder *sb_zstd_new(struct sb_source *from, struct sb_err *err);
+
+#endif /* SB_IMAGES_ZSTD_H */
