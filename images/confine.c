@@ -1,36 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine.c - what the unpacking process can still reach, and the one thing it asks others to do
+ * confine.c - what the processes that meet strangers can still reach
  *
- * sbrun-image is two processes. The child does all work on hostile bytes. It sees no file system
- * but the store (and, if that is the source, the layout directory, read-only), has no network, and
- * keeps of root's powers only what making files of any owner and kind needs. Parent and child are
- * joined by a socket, because overlay's mark for opaque directories is an attribute trusted.*,
- * which takes CAP_SYS_ADMIN (xattr(7)), a capability that would void the rest: the child sends the
- * directory's descriptor, the parent sets the attribute.
+ * DOC: Theory of operation
+ *
+ * sbrun-image is up to three processes. The publisher is root, and it reads nothing that comes from
+ * a stranger. It starts the others, which first give up whatever they do not need:
+ *
+ *   unpacker   all work on archives. It sees no file but its stage, and to read the layers and the
+ *              archive; has no network and no credentials; of root's powers it keeps what making
+ *              files of any owner and kind takes.
+ *   fetcher    all work on registries. It has the network, but no power at all: an unprivileged
+ *              user who can read what a resolver needs and write to descriptors it is given.
+ *
+ * Landlock and a system call filter (lockdown.c) come on top for both.
  */
 #include "images/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
+#include "images/lockdown.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
+
+#define NOBODY 65534 /* the kernel's overflow id, everywhere the user with the least to own */
 
 /* Owner, mode and times of files that are somebody else's by then; devices; file capabilities. */
-#define KEPT_CAPS                                                                         \
+#define UNPACKER_CAPS                                                                     \
 	(1U << CAP_CHOWN | 1U << CAP_FOWNER | 1U << CAP_FSETID | 1U << CAP_DAC_OVERRIDE | \
 	 1U << CAP_MKNOD | 1U << CAP_SETFCAP)
 
@@ -63,11 +72,12 @@ static int enter_root(int tree, struct sb_err *err)
 	return 0;
 }
 
-static int drop_caps(struct sb_err *err)
+/* Keep only these capabilities, and get no others by any execve(2). */
+static int keep_caps(uint32_t kept, struct sb_err *err)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
-		{ .effective = KEPT_CAPS, .permitted = KEPT_CAPS },
+		{ .effective = kept, .permitted = kept },
 	};
 
 	/* EINVAL: the kernel doesn't know this one, nor those after it. */
@@ -81,100 +91,82 @@ static int drop_caps(struct sb_err *err)
 }
 
 /**
- * sb_confine_enter() - Give up all that unpacking doesn't need
- * @store_dirfd:	the store; replaced by a descriptor that leads nowhere else
- * @source_fd:		file, pipe or directory; a directory is replaced likewise
+ * sb_confine_unpacker() - Give up all that unpacking does not need
+ * @dirs:	what is kept
  *
  * Needs CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SETPCAP, and a single thread. On failure the process
  * is in an unusable state between: it should end.
  *
  * Return: 0, or a negative errno value
  */
-int sb_confine_enter(int *store_dirfd, int *source_fd, struct sb_err *err)
+int sb_confine_unpacker(struct sb_confined *dirs, struct sb_err *err)
 {
 	const uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-	struct stat st;
+	struct sb_lockdown_dir reach[3] = { { .writable = true } };
+	struct stat st = { .st_mode = 0 };
 	int fd;
 
-	if (fstat(*source_fd, &st) < 0)
+	if (dirs->source_fd >= 0 && fstat(dirs->source_fd, &st) < 0)
 		return sb_err_set(err, errno, "look at the archive");
 	/* Before unshare(2): a mount can only be cloned in the namespace it belongs to. */
-	if (S_ISDIR(st.st_mode) && detach(source_fd, quiet | MOUNT_ATTR_RDONLY, err) < 0)
+	if (S_ISDIR(st.st_mode) && detach(&dirs->source_fd, quiet | MOUNT_ATTR_RDONLY, err) < 0)
 		return sb_err_prefix(err, "archive");
-	if (detach(store_dirfd, quiet, err) < 0 || enter_root(*store_dirfd, err) < 0)
+	if (detach(&dirs->layers_fd, quiet | MOUNT_ATTR_RDONLY, err) < 0 ||
+	    detach(&dirs->stage_fd, quiet, err) < 0 || enter_root(dirs->stage_fd, err) < 0)
 		return sb_err_prefix(err, "store");
-	/* What open_tree(2) gives is O_PATH, which syncfs(2) and flock(2) don't take. */
+	/* What open_tree(2) gives is O_PATH, which reading a directory doesn't take. */
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return sb_err_set(err, errno, "open the store");
-	sb_close_fd(store_dirfd);
-	*store_dirfd = fd;
-	return drop_caps(err);
+	sb_close_fd(&dirs->stage_fd);
+	dirs->stage_fd = fd;
+	reach[0].fd = dirs->stage_fd;
+	reach[1].fd = dirs->layers_fd;
+	reach[2].fd = S_ISDIR(st.st_mode) ? dirs->source_fd : -1;
+	if (keep_caps(UNPACKER_CAPS, err) < 0 ||
+	    sb_lockdown_files(reach, SB_ARRAY_SIZE(reach), err) < 0)
+		return -err->code;
+	return sb_lockdown_calls(SB_LOCKDOWN_UNPACKER, err);
 }
 
-/* Only directories, and only where layers are: all the child may ask for. */
-static int mark_opaque(int fd, dev_t store_dev)
+/* What the name service and TLS read: libraries, configuration, certificates, sockets. */
+static int lock_files(struct sb_err *err)
 {
-	struct stat st;
+	static const char *const needed[] = { "/etc", "/usr", "/lib", "/lib64", "/run", "/dev" };
+	struct sb_lockdown_dir reach[SB_ARRAY_SIZE(needed)];
+	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode) || st.st_dev != store_dev)
-		return -EPERM;
-	return fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 ? -errno : 0;
+	for (size_t i = 0; i < SB_ARRAY_SIZE(needed); i++)
+		reach[i] = (struct sb_lockdown_dir){ .fd = open(needed[i], O_PATH | O_CLOEXEC) };
+	r = sb_lockdown_files(reach, SB_ARRAY_SIZE(needed), err);
+	for (size_t i = 0; i < SB_ARRAY_SIZE(needed); i++)
+		sb_close_fd(&reach[i].fd);
+	return r;
 }
 
 /**
- * sb_broker_serve() - Mark directories as opaque for the child, until it ends
- * @sock:	SOCK_SEQPACKET, the child has the other end; borrowed
- * @store_dev:	device of the store
+ * sb_confine_fetcher() - Give up all that fetching does not need
  *
- * Return: 0 when the other end is closed, or a negative errno value
- */
-int sb_broker_serve(int sock, dev_t store_dev, struct sb_err *err)
-{
-	for (;;) {
-		int fds[SB_FDS_MAX];
-		size_t n_fds;
-		char question;
-		int32_t answer;
-		ssize_t n = sb_recv_fds(sock, &question, sizeof(question), fds, &n_fds);
-
-		if (n == 0 || n == -ECONNRESET)
-			return 0;
-		if (n < 0)
-			return sb_err_set(err, (int)-n, "receive from the unpacker");
-		answer = n_fds == 1 ? mark_opaque(fds[0], store_dev) : -EINVAL;
-		while (n_fds > 0)
-			(void)close(fds[--n_fds]);
-		if (sb_send_fds(sock, &answer, sizeof(answer), NULL, 0) < 0)
-			return 0; /* it died, as its exit status will tell */
-	}
-}
-
-/**
- * sb_broker_set_opaque() - Ask the parent to mark a directory; for struct sb_layer_hooks
- * @client:	struct sb_broker_client
- * @dirfd:	directory, borrowed
+ * The process becomes nobody, cannot be traced by others of that user (it holds credentials), and
+ * can open no file for writing. Needs CAP_SETUID, CAP_SETGID and CAP_SETPCAP, and a single thread.
+ * On failure the process should end.
  *
  * Return: 0, or a negative errno value
  */
-int sb_broker_set_opaque(void *client, int dirfd)
+int sb_confine_fetcher(struct sb_err *err)
 {
-	struct sb_broker_client *c = client;
-	int32_t answer = -EIO;
-	int fds[SB_FDS_MAX];
-	size_t n_fds = 0;
-	ssize_t n;
-	int r;
+	pid_t parent = getppid();
 
-	pthread_mutex_lock(&c->lock);
-	r = sb_send_fds(c->sock, "o", 1, &dirfd, 1);
-	n = r < 0 ? r : sb_recv_fds(c->sock, &answer, sizeof(answer), fds, &n_fds);
-	pthread_mutex_unlock(&c->lock);
-	while (n_fds > 0)
-		(void)close(fds[--n_fds]);
-	if (n < 0)
-		return (int)n;
-	return n == sizeof(answer) ? answer : -EIO;
+	/* Bounding set and no_new_privs first: these take the powers that setresuid(2) ends. */
+	if (keep_caps(1U << CAP_SETUID | 1U << CAP_SETGID, err) < 0)
+		return -err->code;
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		return sb_err_set(err, errno, "become an unprivileged user");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return sb_err_set(err, errno, "protect the memory");
+	/* The kernel has cleared it with the change of user (prctl(2)). */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return sb_err_set(err, ECANCELED, "outlive the parent");
+	return lock_files(err) < 0 ? -err->code : sb_lockdown_calls(SB_LOCKDOWN_FETCHER, err);
 }

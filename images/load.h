@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load.h - images of an archive into the store
+ * load.h - images of an archive, unpacked and verified in a stage
  */
 #ifndef SB_IMAGES_LOAD_H
 #define SB_IMAGES_LOAD_H
@@ -8,40 +8,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images/digest.h"
+#include "images/reference.h"
+
 struct sb_err;
 struct sb_layer_hooks;
 
 /**
  * struct sb_load - what to load
- * @store_dirfd:	the store, borrowed
+ * @stage_dirfd:	the stage (stage.h); borrowed
+ * @layers_dirfd:	layers/ of the store, to see what is there already; borrowed
  * @source_fd:		OCI layout directory, oci-archive, docker-archive, or a pipe with one of
  *			these; borrowed
  * @name:		reference for the image; NULL: by the names in the archive
  * @hooks:		for the unpacker; may be NULL
  */
 struct sb_load {
-	int store_dirfd;
+	int stage_dirfd;
+	int layers_dirfd;
 	int source_fd;
 	const char *name;
 	const struct sb_layer_hooks *hooks;
 };
 
 /**
- * struct sb_loaded - an image that was stored; strings are owned
- * @reference:	full reference
- * @digest:	manifest digest
- * @layers:	how many it has
- * @size_bytes:	content of their files
+ * struct sb_loaded - an image that is complete: plain data, fit to be sent
+ * @reference:		full reference it is to get
+ * @digest:		manifest digest
+ * @config_digest:	config digest
+ * @layers:		how many it has
+ * @size_bytes:		content of their files
  */
 struct sb_loaded {
-	char *reference;
-	char *digest;
-	size_t layers;
+	char reference[SB_REFERENCE_SIZE];
+	char digest[SB_DIGEST_SIZE];
+	char config_digest[SB_DIGEST_SIZE];
+	uint32_t layers;
 	uint64_t size_bytes;
 };
 
 /**
- * struct sb_loaded_list - all that one load has stored
+ * struct sb_loaded_list - all that one load has unpacked, one element a reference
  * @v:	images
  * @n:	how many
  */
@@ -56,6 +63,8 @@ struct sb_loaded_list {
 	}
 
 int sb_load_run(const struct sb_load *load, struct sb_loaded_list *ret, struct sb_err *err);
+int sb_loaded_list_add(struct sb_loaded_list *list, const struct sb_loaded *image,
+		       struct sb_err *err);
 void sb_loaded_list_done(struct sb_loaded_list *list);
 
 #endif /* SB_IMAGES_LOAD_H */

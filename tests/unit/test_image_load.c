@@ -12,6 +12,7 @@
 #include "images/hash.h"
 #include "images/image.h"
 #include "images/platform.h"
+#include "images/publish.h"
 #include "images/source.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -173,12 +174,21 @@ static int teardown(void **state)
 
 static int load_from(struct fixture *f, int source_fd)
 {
-	const struct sb_load load = { .store_dirfd = f->store,
-				      .source_fd = source_fd,
-				      .name = f->name };
+	struct sb_publish p = SB_PUBLISH_INIT;
+	struct sb_load load = { .source_fd = source_fd, .name = f->name };
+	int r;
 
 	sb_loaded_list_done(&f->loaded);
-	return sb_load_run(&load, &f->loaded, &f->err);
+	assert_int_equal(sb_publish_begin(f->store, &p, &f->err), 0);
+	load.stage_dirfd = p.stage.dirfd;
+	load.layers_dirfd = p.layers_dirfd;
+	r = sb_load_run(&load, &f->loaded, &f->err);
+	if (r == 0)
+		r = sb_publish_layers(&p, &f->err);
+	if (r == 0)
+		r = sb_publish_images(&p, f->loaded.v, f->loaded.n, &f->err);
+	sb_publish_end(&p);
+	return r;
 }
 
 static size_t count(struct fixture *f, const char *dir)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command.h - the commands of sbrun-image
+ */
+#ifndef SB_IMAGES_COMMAND_H
+#define SB_IMAGES_COMMAND_H
+
+#include <stdbool.h>
+
+struct sb_err;
+
+/**
+ * struct sb_image_options - the command line; strings are borrowed from it
+ * @store:	path of the store
+ * @name:	--name, reference for the image; NULL if it was not given
+ * @json:	--json
+ * @args:	what follows the options
+ * @n_args:	how many
+ */
+struct sb_image_options {
+	const char *store;
+	const char *name;
+	bool json;
+	char *const *args;
+	int n_args;
+};
+
+int sb_command_load(const struct sb_image_options *o, struct sb_err *err);
+
+#endif /* SB_IMAGES_COMMAND_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * publish.h - what was unpacked and verified becomes part of the store
+ */
+#ifndef SB_IMAGES_PUBLISH_H
+#define SB_IMAGES_PUBLISH_H
+
+#include <stddef.h>
+
+#include "images/stage.h"
+
+struct sb_err;
+struct sb_loaded;
+
+/**
+ * struct sb_publish - a store and a stage in it
+ * @stage:		where things are made
+ * @layers_dirfd:	layers/ of the store, owned
+ * @blobs_dirfd:	blobs/ of the store, owned
+ * @refs_dirfd:		refs/ of the store, owned
+ */
+struct sb_publish {
+	struct sb_stage stage;
+	int layers_dirfd;
+	int blobs_dirfd;
+	int refs_dirfd;
+};
+
+#define SB_PUBLISH_INIT                                                                          \
+	{                                                                                        \
+		.stage = SB_STAGE_INIT, .layers_dirfd = -1, .blobs_dirfd = -1, .refs_dirfd = -1, \
+	}
+
+int sb_publish_begin(int store_dirfd, struct sb_publish *ret, struct sb_err *err);
+int sb_publish_layers(const struct sb_publish *p, struct sb_err *err);
+int sb_publish_images(const struct sb_publish *p, const struct sb_loaded *images, size_t n,
+		      struct sb_err *err);
+void sb_publish_end(struct sb_publish *p);
+
+#endif /* SB_IMAGES_PUBLISH_H */
