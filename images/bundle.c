@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bundle.c - files of an image archive by name, whether it is a directory, a tar or a stream
+ * bundle.c - files of an image by name, whether it is a directory, a tar, a stream or fetched
  *
  * A tar is read where it lies: its headers are walked once, and its files are found by offset.
  * What can't seek or is compressed as a whole is first written to a nameless file in the store,
- * which the kernel removes when we end, however that happens.
+ * which the kernel removes when we end, however that happens. What a registry sends looks like an
+ * OCI layout: its blobs are found by the names they would have there.
  */
 #include "images/bundle.h"
 
@@ -19,8 +20,11 @@
 
 #include "images/decoder.h"
 #include "images/limits.h"
+#include "images/manifest.h"
 #include "images/source.h"
+#include "images/store.h"
 #include "images/tar.h"
+#include "images/transfer.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
@@ -42,8 +46,10 @@ struct member {
 
 /**
  * struct sb_bundle - an image archive
- * @dirfd:	directory, borrowed; -1 if it is a tar
- * @tar_fd:	tar that can seek; -1 if it is a directory
+ * @dirfd:	directory, borrowed; -1 if it is something else
+ * @tar_fd:	tar that can seek; -1 if it is something else
+ * @fetched:	blobs from a registry, borrowed; NULL if it is something else
+ * @n_fetched:	how many
  * @owned:	@tar_fd is our own
  * @members:	files of the tar, in its order
  * @n:		how many
@@ -51,6 +57,8 @@ struct member {
 struct sb_bundle {
 	int dirfd;
 	int tar_fd;
+	const struct sb_fetched *fetched;
+	size_t n_fetched;
 	bool owned;
 	struct member *members;
 	size_t n;
@@ -236,6 +244,39 @@ struct sb_bundle *sb_bundle_new(int source_fd, int spool_dirfd, struct sb_err *e
 }
 
 /**
+ * sb_bundle_new_fetched() - Treat blobs that come from a registry as an archive
+ * @blobs:	blobs, each with a valid digest; borrowed for as long as the result is used
+ * @n:		how many
+ *
+ * Return: freed with sb_bundle_free(), or NULL with @err set
+ */
+struct sb_bundle *sb_bundle_new_fetched(const struct sb_fetched *blobs, size_t n,
+					struct sb_err *err)
+{
+	struct sb_bundle *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		(void)sb_err_set(err, ENOMEM, "open the image");
+		return NULL;
+	}
+	b->dirfd = b->tar_fd = -1;
+	b->fetched = blobs;
+	b->n_fetched = n;
+	return b;
+}
+
+/**
+ * sb_bundle_cancel() - Wake all who wait for bytes that are still coming: they are of no use
+ * @bundle:	archive
+ */
+void sb_bundle_cancel(const struct sb_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->n_fetched; i++)
+		if (bundle->fetched[i].transfer)
+			sb_transfer_end(bundle->fetched[i].transfer, SB_TRANSFER_FAILED);
+}
+
+/**
  * sb_bundle_free() - Close an image archive
  * @bundle:	archive, or NULL
  */
@@ -334,6 +375,22 @@ static int find_in_dir(const struct sb_bundle *b, const char *name, struct sb_sp
 	return 0;
 }
 
+static int find_fetched(const struct sb_bundle *b, const char *name, struct sb_span *ret,
+			struct sb_err *err)
+{
+	const char *hex = strrchr(name, '/');
+
+	for (size_t i = 0; hex && i < b->n_fetched; i++) {
+		const struct sb_fetched *f = &b->fetched[i];
+
+		if (strcmp(strchr(f->digest, ':') + 1, hex + 1) != 0)
+			continue;
+		*ret = (struct sb_span){ .fd = f->fd, .size = f->size, .transfer = f->transfer };
+		return 0;
+	}
+	return sb_err_refuse(err, ENOENT, "the blob '%.80s' was not fetched", name);
+}
+
 /**
  * sb_bundle_find() - Find a file of an image archive
  * @bundle:	archive
@@ -350,6 +407,8 @@ int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_s
 
 	if (bundle->dirfd >= 0)
 		return find_in_dir(bundle, name, ret, err);
+	if (bundle->fetched)
+		return find_fetched(bundle, name, ret, err);
 	m = find_member(bundle, name);
 	if (!m)
 		return sb_err_refuse(err, ENOENT, "the archive lacks the file '%s'",
@@ -397,6 +456,7 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 	}
 	text = malloc(span.size + 1);
 	sb_source_from_file(&from, span.fd, span.offset, span.size);
+	from.transfer = span.transfer;
 	n = text ? sb_source_read_file(&from, (uint8_t *)text, span.size, err)
 		 : sb_err_set(err, ENOMEM, "read");
 	sb_span_done(&span);
@@ -406,4 +466,26 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 	*ret_len = (size_t)n;
 	*ret = sb_steal_ptr(&text);
 	return 0;
+}
+
+static int read_blob(void *ctx, const char *digest, uint64_t size, bool is_manifest, char **ret,
+		     size_t *ret_len, struct sb_err *err)
+{
+	char name[SB_DIGEST_PATH_SIZE];
+
+	(void)size;
+	(void)is_manifest;
+	sb_digest_layout_path(digest, name);
+	return sb_bundle_read(ctx, name, SB_CONFIG_MAX_BYTES, ret, ret_len, err);
+}
+
+/**
+ * sb_bundle_reader() - An archive that is an OCI layout as the place blobs come from
+ * @bundle:	archive; borrowed for as long as the result is used
+ *
+ * Return: reader
+ */
+struct sb_blob_reader sb_bundle_reader(const struct sb_bundle *bundle)
+{
+	return (struct sb_blob_reader){ .read = read_blob, .ctx = (void *)(uintptr_t)bundle };
 }

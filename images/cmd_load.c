@@ -10,6 +10,7 @@
 
 #include "images/command.h"
 #include "images/image.h"
+#include "images/limits.h"
 #include "images/publish.h"
 #include "images/store.h"
 #include "images/unpacker.h"
@@ -59,14 +60,17 @@ static int print_loaded(const struct sb_loaded_list *list, bool as_json, struct 
 static int load(const struct sb_image_options *o, const struct sb_publish *p, int source_fd,
 		struct sb_err *err)
 {
-	const struct sb_load job = { .stage_dirfd = p->stage.dirfd,
-				     .layers_dirfd = p->layers_dirfd,
-				     .source_fd = source_fd,
-				     .name = o->name };
+	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
+	struct sb_load job = { .stage_dirfd = p->stage.dirfd,
+			       .layers_dirfd = p->layers_dirfd,
+			       .source_fd = source_fd,
+			       .name = o->name,
+			       .limits = &limits };
 	struct sb_loaded_list list = SB_LOADED_LIST_INIT;
 	struct sb_unpacker u = SB_UNPACKER_INIT;
 	int r;
 
+	sb_platform_host(&job.platform);
 	if (sb_unpacker_start(&job, &u, err) < 0)
 		return -err->code;
 	do

@@ -55,6 +55,17 @@ void sb_digest_file_name(const char *digest, char *ret_name)
 }
 
 /**
+ * sb_digest_layout_path() - Where an OCI layout keeps a blob (image-layout.md)
+ * @digest:	valid digest
+ * @ret_path:	"blobs/sha256/<hex>", room for SB_DIGEST_PATH_SIZE bytes
+ */
+void sb_digest_layout_path(const char *digest, char *ret_path)
+{
+	snprintf(ret_path, SB_DIGEST_PATH_SIZE, "blobs/sha256/%.*s", SB_DIGEST_HEX_LEN,
+		 digest + PREFIX_LEN);
+}
+
+/**
  * sb_digest_from_file_name() - The digest that a name in the store stands for
  * @name:	name of a directory entry
  * @ret_digest:	room for SB_DIGEST_SIZE bytes

@@ -25,6 +25,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/json.h"
 #include "runtime/base/path.h"
 
 /* One load at work; the directories are those of the stage. */
@@ -55,12 +56,34 @@ static int open_stage(struct work *w, struct sb_err *err)
 	return w->blobs_dirfd < 0 ? -err->code : 0;
 }
 
+/* The image that a registry has sent. */
+static int read_fetched(struct work *w, struct sb_err *err)
+{
+	const struct sb_fetched *manifest = &w->load->fetched[0];
+	struct sb_blob_reader from;
+	_cleanup_json_ json_t *descriptor = NULL;
+	struct sb_incoming *image;
+
+	w->bundle = sb_bundle_new_fetched(w->load->fetched, w->load->n_fetched, err);
+	if (!w->bundle)
+		return -err->code;
+	from = sb_bundle_reader(w->bundle);
+	descriptor = json_pack("{s:s, s:I}", "digest", manifest->digest, "size",
+			       (json_int_t)manifest->size);
+	image = sb_incoming_add(&w->images, err);
+	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
+		return -err->code;
+	return sb_strv_add(&image->references, w->load->name, err);
+}
+
 /* Find out what the archive is and read what it holds. docker's own archives are both kinds. */
 static int read_images(struct work *w, struct sb_err *err)
 {
 	struct sb_err ignored = SB_ERR_INIT;
 	struct sb_span span;
 
+	if (w->load->fetched)
+		return read_fetched(w, err);
 	w->bundle = sb_bundle_new(w->load->source_fd, w->load->stage_dirfd, err);
 	if (!w->bundle)
 		return -err->code;
@@ -113,16 +136,8 @@ static int stage_blob(struct work *w, const char *digest, const void *data, size
 	return r < 0 ? sb_err_set(err, -r, "write '%s' in the store", name) : 0;
 }
 
-/* Write all that is still missing in the stage. */
-static int finish_stage(struct work *w, struct sb_err *err)
+static int stage_blobs(struct work *w, struct sb_err *err)
 {
-	for (size_t i = 0; i < w->plan.n; i++) {
-		const struct sb_unpack_layer *l = &w->plan.v[i];
-
-		if (!l->stored &&
-		    sb_store_write_record(w->layers_dirfd, l->name, &l->record, err) < 0)
-			return -err->code;
-	}
 	for (size_t i = 0; i < w->images.n; i++) {
 		const struct sb_incoming *image = &w->images.v[i];
 
@@ -132,6 +147,20 @@ static int finish_stage(struct work *w, struct sb_err *err)
 			return -err->code;
 	}
 	return 0;
+}
+
+static int unpack(struct work *w, struct sb_err *err)
+{
+	const struct sb_unpack job = { .bundle = w->bundle,
+				       .stored_dirfd = w->load->layers_dirfd,
+				       .dirfd = w->layers_dirfd,
+				       .layers_only = w->load->layers_only,
+				       .limits = w->load->limits,
+				       .hooks = w->load->hooks };
+
+	if (sb_unpack_plan_make(&w->images, &job, &w->plan, err) < 0)
+		return -err->code;
+	return sb_unpack_run(&w->plan, &job, err);
 }
 
 static int report(const struct work *w, struct sb_loaded_list *list, struct sb_err *err)
@@ -156,10 +185,12 @@ static int report(const struct work *w, struct sb_loaded_list *list, struct sb_e
 
 static int run(struct work *w, struct sb_loaded_list *list, struct sb_err *err)
 {
-	if (open_stage(w, err) < 0 || read_images(w, err) < 0 ||
-	    sb_unpack_plan_make(&w->images, w->bundle, w->load->layers_dirfd, &w->plan, err) < 0 ||
-	    sb_unpack_run(&w->plan, w->bundle, w->layers_dirfd, w->load->hooks, err) < 0 ||
-	    make_manifests(w, err) < 0 || finish_stage(w, err) < 0)
+	w->images.platform = w->load->platform;
+	if (open_stage(w, err) < 0 || read_images(w, err) < 0 || unpack(w, err) < 0)
+		return -err->code;
+	if (w->load->layers_only)
+		return 0;
+	if (make_manifests(w, err) < 0 || stage_blobs(w, err) < 0)
 		return -err->code;
 	return report(w, list, err);
 }

@@ -5,29 +5,44 @@
 #ifndef SB_IMAGES_LOAD_H
 #define SB_IMAGES_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "images/digest.h"
+#include "images/platform.h"
 #include "images/reference.h"
 
 struct sb_err;
+struct sb_fetched;
 struct sb_layer_hooks;
+struct sb_layer_limits;
 
 /**
  * struct sb_load - what to load
  * @stage_dirfd:	the stage (stage.h); borrowed
  * @layers_dirfd:	layers/ of the store, to see what is there already; borrowed
  * @source_fd:		OCI layout directory, oci-archive, docker-archive, or a pipe with one of
- *			these; borrowed
+ *			these; borrowed. -1: @fetched
+ * @fetched:		blobs from a registry, borrowed: first the manifest, then the config, then
+ *			layers that the store lacks. NULL: @source_fd
+ * @n_fetched:		how many
+ * @layers_only:	only unpack what of the layers is among @fetched; the image comes later
  * @name:		reference for the image; NULL: by the names in the archive
+ * @platform:		what the image must be for
+ * @limits:		bounds for each layer; borrowed
  * @hooks:		for the unpacker; may be NULL
  */
 struct sb_load {
 	int stage_dirfd;
 	int layers_dirfd;
 	int source_fd;
+	const struct sb_fetched *fetched;
+	size_t n_fetched;
+	bool layers_only;
 	const char *name;
+	struct sb_platform platform;
+	const struct sb_layer_limits *limits;
 	const struct sb_layer_hooks *hooks;
 };
 

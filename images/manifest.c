@@ -14,11 +14,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "images/bundle.h"
+#include <openssl/evp.h>
+
 #include "images/config.h"
 #include "images/hash.h"
 #include "images/image.h"
-#include "images/platform.h"
 #include "images/store.h"
 #include "images/tar.h"
 #include "runtime/base/cleanup.h"
@@ -28,7 +28,9 @@
 #define OCI    "application/vnd.oci.image."
 #define DOCKER "application/vnd.docker."
 
-#define BLOB_NAME_SIZE (sizeof("blobs/sha256/") + SB_DIGEST_HEX_LEN)
+#define WHAT_CONFIG "image config" /* in messages; all else that is read here is a manifest */
+
+#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 /**
  * sb_manifest_kind_of() - What kind of document a media type stands for
@@ -92,43 +94,86 @@ static int read_descriptor(const json_t *d, const char *what, char *ret_digest, 
 	return 0;
 }
 
-/* Where an OCI layout keeps a blob (image-layout.md). */
-static void blob_name(const char *digest, char *ret)
+static int verify_blob(const char *data, size_t len, const char *digest, uint64_t size,
+		       const char *what, struct sb_err *err)
 {
-	snprintf(ret, BLOB_NAME_SIZE, "blobs/sha256/%s", strchr(digest, ':') + 1);
-}
+	char actual[SB_DIGEST_SIZE];
 
-/**
- * sb_manifest_read_blob() - Read a small blob of an OCI layout and verify it
- * @bundle:	layout
- * @descriptor:	digest and size it must have
- * @what:	what it is, for messages
- * @ret:	its bytes, at most SB_CONFIG_MAX_BYTES; the caller frees them
- * @ret_len:	how many
- *
- * Return: 0, or a negative errno value (-EPROTO: not what the descriptor says)
- */
-int sb_manifest_read_blob(const struct sb_bundle *bundle, const json_t *descriptor,
-			  const char *what, char **ret, size_t *ret_len, struct sb_err *err)
-{
-	char digest[SB_DIGEST_SIZE], actual[SB_DIGEST_SIZE], name[BLOB_NAME_SIZE];
-	_cleanup_free_ char *text = NULL;
-	uint64_t size = 0;
-	size_t len;
-
-	if (read_descriptor(descriptor, what, digest, &size, err) < 0)
-		return -err->code;
-	blob_name(digest, name);
-	if (sb_bundle_read(bundle, name, SB_CONFIG_MAX_BYTES, &text, &len, err) < 0)
-		return sb_err_prefix(err, "%s", what);
 	if (len != size)
 		return sb_err_refuse(err, EPROTO, "the %s has %zu bytes, not %llu", what, len,
 				     (unsigned long long)size);
-	if (sb_hash_buffer(text, len, actual, err) < 0)
+	if (sb_hash_buffer(data, len, actual, err) < 0)
 		return -err->code;
 	if (strcmp(actual, digest) != 0)
 		return sb_err_refuse(err, EPROTO, "the %s has digest %s, not %s", what, actual,
 				     digest);
+	return 0;
+}
+
+/* The content that a descriptor brings along as base64 (descriptor.md, "data").
+ * Return: 1, 0: it brings none, or < 0 */
+static int take_data(const json_t *descriptor, const char *what, char **ret, size_t *ret_len,
+		     struct sb_err *err)
+{
+	_cleanup_free_ unsigned char *data = NULL;
+	const char *text = NULL;
+	size_t len, pad;
+	int n;
+
+	if (sb_json_get_str(descriptor, "data", &text, err) < 0)
+		return sb_err_prefix(err, "descriptor of the %s", what);
+	if (!text)
+		return 0;
+	len = strlen(text);
+	pad = len >= 2 ? (size_t)(text[len - 1] == '=') + (size_t)(text[len - 2] == '=') : 0;
+	data = malloc(len + 1);
+	if (!data)
+		return sb_err_set(err, ENOMEM, "read the %s", what);
+	/* OpenSSL also takes white space, and counts the padding as bytes. */
+	n = strspn(text, BASE64) == len - pad
+		    ? EVP_DecodeBlock(data, (const unsigned char *)text, (int)len)
+		    : -1;
+	if (n < 0)
+		return sb_err_refuse(err, EPROTO, "the data of the %s is not base64", what);
+	*ret_len = (size_t)n - pad;
+	*ret = (char *)sb_steal_ptr(&data);
+	(*ret)[*ret_len] = '\0';
+	return 1;
+}
+
+/**
+ * sb_manifest_read_blob() - Read a small blob and verify it
+ * @from:	where it is read from, unless the descriptor itself has its bytes
+ * @descriptor:	digest and size it must have
+ * @what:	what it is, for messages: "image config", or a manifest or index
+ * @ret:	its bytes with a NUL appended, at most SB_CONFIG_MAX_BYTES; the caller frees them
+ * @ret_len:	how many
+ *
+ * Return: 0, or a negative errno value (-EPROTO: not what the descriptor says)
+ */
+int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descriptor,
+			  const char *what, char **ret, size_t *ret_len, struct sb_err *err)
+{
+	bool is_manifest = strcmp(what, WHAT_CONFIG) != 0;
+	_cleanup_free_ char *text = NULL;
+	char digest[SB_DIGEST_SIZE];
+	uint64_t size = 0;
+	size_t len = 0;
+	int r;
+
+	if (read_descriptor(descriptor, what, digest, &size, err) < 0)
+		return -err->code;
+	if (size > SB_CONFIG_MAX_BYTES)
+		return sb_err_refuse(err, EPROTO, "the %s is longer than %d bytes", what,
+				     SB_CONFIG_MAX_BYTES);
+	r = take_data(descriptor, what, &text, &len, err);
+	if (r == 0) {
+		r = from->read(from->ctx, digest, size, is_manifest, &text, &len, err);
+		if (r < 0)
+			return sb_err_prefix(err, "%s", what);
+	}
+	if (r < 0 || verify_blob(text, len, digest, size, what, err) < 0)
+		return -err->code;
 	*ret = sb_steal_ptr(&text);
 	*ret_len = len;
 	return 0;
@@ -209,25 +254,29 @@ static int take_layers(struct sb_incoming *image, const json_t *layers, struct s
 	json_array_foreach(layers, i, d)
 	{
 		struct sb_incoming_layer *l = &image->layers[i];
-		char name[BLOB_NAME_SIZE];
+		char name[SB_DIGEST_PATH_SIZE];
 		const char *type = NULL;
 
 		if (read_descriptor(d, "layer", l->digest, &l->size, err) < 0 ||
 		    sb_json_need_str(d, "mediaType", &type, err) < 0 ||
 		    check_layer_type(type, err) < 0)
 			return -err->code;
-		blob_name(l->digest, name);
+		sb_digest_layout_path(l->digest, name);
 		l->file = strdup(name);
+		image->n_layers = i + 1;
 		if (!l->file)
 			return sb_err_set(err, ENOMEM, "read the image manifest");
-		image->n_layers = i + 1;
+		if (take_data(d, "layer", &l->data, &l->data_len, err) < 0 ||
+		    (l->data &&
+		     verify_blob(l->data, l->data_len, l->digest, l->size, "layer", err) < 0))
+			return -err->code;
 	}
 	return 0;
 }
 
 /**
  * sb_manifest_take_config() - Check the config of an image and give its layers their diff_ids
- * @image:	@config and @layers are filled in
+ * @image:	@platform, @config and @layers are filled in
  *
  * Return: 0, or a negative errno value (-EINVAL: for another platform, -EPROTO: they don't match)
  */
@@ -238,7 +287,7 @@ int sb_manifest_take_config(struct sb_incoming *image, struct sb_err *err)
 	int r = sb_config_parse(image->config, image->config_len, &parsed, &diff_ids, err);
 
 	if (r == 0)
-		r = sb_platform_check(parsed.os, parsed.architecture, err);
+		r = sb_platform_check(parsed.os, parsed.architecture, &image->platform, err);
 	if (r == 0 && diff_ids.n != image->n_layers)
 		r = sb_err_refuse(err, EPROTO, "the image has %zu layers, its config lists %zu",
 				  image->n_layers, diff_ids.n);
@@ -250,14 +299,15 @@ int sb_manifest_take_config(struct sb_incoming *image, struct sb_err *err)
 }
 
 /**
- * sb_manifest_read() - Read an image of an OCI layout: manifest, config, list of layers
- * @bundle:	layout
+ * sb_manifest_read() - Read an image: manifest, config, list of layers
+ * @from:	where from
  * @descriptor:	of its manifest
- * @ret:	zeroed; all but the references is filled in. On failure it may hold a part
+ * @ret:	zeroed but for @platform; all but the references is filled in. On failure it may
+ *		hold a part
  *
  * Return: 0, or a negative errno value
  */
-int sb_manifest_read(const struct sb_bundle *bundle, const json_t *descriptor,
+int sb_manifest_read(const struct sb_blob_reader *from, const json_t *descriptor,
 		     struct sb_incoming *ret, struct sb_err *err)
 {
 	_cleanup_json_ json_t *m = NULL;
@@ -265,21 +315,20 @@ int sb_manifest_read(const struct sb_bundle *bundle, const json_t *descriptor,
 	const json_t *config;
 	uint64_t size;
 
-	if (sb_manifest_read_blob(bundle, descriptor, "image manifest", &ret->manifest,
+	if (sb_manifest_read_blob(from, descriptor, "image manifest", &ret->manifest,
 				  &ret->manifest_len, err) < 0 ||
 	    read_descriptor(descriptor, "image manifest", ret->digest, &size, err) < 0 ||
 	    sb_manifest_parse(ret->manifest, ret->manifest_len, SB_MANIFEST_IMAGE, &m, err) < 0)
 		return -err->code;
 	config = json_object_get(m, "config");
-	if (read_descriptor(config, "image config", ret->config_digest, &size, err) < 0 ||
+	if (read_descriptor(config, WHAT_CONFIG, ret->config_digest, &size, err) < 0 ||
 	    sb_json_need_str(config, "mediaType", &type, err) < 0)
 		return -err->code;
 	if (strcmp(type, OCI "config.v1+json") != 0 &&
 	    strcmp(type, DOCKER "container.image.v1+json") != 0)
-		return sb_err_refuse(err, EINVAL,
-				     "the archive holds other data than an image to be run");
-	if (sb_manifest_read_blob(bundle, config, "image config", &ret->config, &ret->config_len,
-				  err) < 0 ||
+		return sb_err_refuse(err, EINVAL, "this is other data than an image to be run");
+	if (sb_manifest_read_blob(from, config, WHAT_CONFIG, &ret->config, &ret->config_len, err) <
+		    0 ||
 	    take_layers(ret, json_object_get(m, "layers"), err) < 0)
 		return -err->code;
 	return sb_manifest_take_config(ret, err);
@@ -300,8 +349,25 @@ struct sb_incoming *sb_incoming_add(struct sb_incoming_list *list, struct sb_err
 		return NULL;
 	}
 	list->v = v;
-	v[list->n] = (struct sb_incoming){ .n_layers = 0 };
+	v[list->n] = (struct sb_incoming){ .platform = list->platform };
 	return &v[list->n++];
+}
+
+/**
+ * sb_incoming_done() - Free what an image holds; only its platform is left
+ * @image:	image
+ */
+void sb_incoming_done(struct sb_incoming *image)
+{
+	sb_strv_done(&image->references);
+	free(image->manifest);
+	free(image->config);
+	for (size_t k = 0; k < image->n_layers; k++) {
+		free(image->layers[k].file);
+		free(image->layers[k].data);
+	}
+	free(image->layers);
+	*image = (struct sb_incoming){ .platform = image->platform };
 }
 
 /**
@@ -310,16 +376,8 @@ struct sb_incoming *sb_incoming_add(struct sb_incoming_list *list, struct sb_err
  */
 void sb_incoming_list_done(struct sb_incoming_list *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		struct sb_incoming *image = &list->v[i];
-
-		sb_strv_done(&image->references);
-		free(image->manifest);
-		free(image->config);
-		for (size_t k = 0; k < image->n_layers; k++)
-			free(image->layers[k].file);
-		free(image->layers);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		sb_incoming_done(&list->v[i]);
 	free(list->v);
-	*list = (struct sb_incoming_list)SB_INCOMING_LIST_INIT;
+	*list = (struct sb_incoming_list){ .platform = list->platform };
 }

@@ -5,15 +5,16 @@
 #ifndef SB_IMAGES_MANIFEST_H
 #define SB_IMAGES_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <jansson.h>
 
 #include "images/digest.h"
+#include "images/platform.h"
 #include "runtime/base/str.h"
 
-struct sb_bundle;
 struct sb_err;
 
 enum sb_manifest_kind {
@@ -23,14 +24,30 @@ enum sb_manifest_kind {
 };
 
 /**
+ * struct sb_blob_reader - where small blobs come from: an archive or a registry
+ * @read:	get all bytes of the blob @digest, which should be @size; the caller frees *@ret.
+ *		@is_manifest: it is a manifest or an index. What comes is verified by the caller
+ * @ctx:	passed to it
+ */
+struct sb_blob_reader {
+	int (*read)(void *ctx, const char *digest, uint64_t size, bool is_manifest, char **ret,
+		    size_t *ret_len, struct sb_err *err);
+	void *ctx;
+};
+
+/**
  * struct sb_incoming_layer - one layer of it
  * @file:	name of the blob in the archive; owned
+ * @data:	its bytes, if the manifest itself has them ("data", descriptor.md), verified; owned
+ * @data_len:	how many
  * @digest:	digest of the blob; "" if the archive gives none
  * @diff_id:	digest of the uncompressed tar
  * @size:	bytes of the blob; SB_LAYER_SIZE_ANY if the archive gives none
  */
 struct sb_incoming_layer {
 	char *file;
+	char *data;
+	size_t data_len;
 	char digest[SB_DIGEST_SIZE];
 	char diff_id[SB_DIGEST_SIZE];
 	uint64_t size;
@@ -40,6 +57,7 @@ struct sb_incoming_layer {
 
 /**
  * struct sb_incoming - an image; everything is owned
+ * @platform:		what it must be for
  * @references:		full references it gets
  * @digest:		manifest digest; "" while @manifest is NULL
  * @manifest:		its bytes; NULL until one is made, for archives that have none
@@ -51,6 +69,7 @@ struct sb_incoming_layer {
  * @n_layers:		how many
  */
 struct sb_incoming {
+	struct sb_platform platform;
 	struct sb_strv references;
 	char digest[SB_DIGEST_SIZE];
 	char *manifest;
@@ -64,28 +83,26 @@ struct sb_incoming {
 
 /**
  * struct sb_incoming_list - the images of one archive that are to be loaded
- * @v:	images
- * @n:	how many
+ * @platform:	what they must be for
+ * @v:		images
+ * @n:		how many
  */
 struct sb_incoming_list {
+	struct sb_platform platform;
 	struct sb_incoming *v;
 	size_t n;
 };
 
-#define SB_INCOMING_LIST_INIT \
-	{                     \
-		.v = NULL     \
-	}
-
 enum sb_manifest_kind sb_manifest_kind_of(const char *media_type);
-int sb_manifest_read_blob(const struct sb_bundle *bundle, const json_t *descriptor,
+int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descriptor,
 			  const char *what, char **ret, size_t *ret_len, struct sb_err *err);
 int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, json_t **ret,
 		      struct sb_err *err);
-int sb_manifest_read(const struct sb_bundle *bundle, const json_t *descriptor,
+int sb_manifest_read(const struct sb_blob_reader *from, const json_t *descriptor,
 		     struct sb_incoming *ret, struct sb_err *err);
 int sb_manifest_take_config(struct sb_incoming *image, struct sb_err *err);
 struct sb_incoming *sb_incoming_add(struct sb_incoming_list *list, struct sb_err *err);
+void sb_incoming_done(struct sb_incoming *image);
 void sb_incoming_list_done(struct sb_incoming_list *list);
 
 #endif /* SB_IMAGES_MANIFEST_H */

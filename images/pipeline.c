@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/bundle.h"
 #include "images/decoder.h"
 #include "images/digest.h"
 #include "images/hash.h"
@@ -70,7 +71,7 @@ static int check_size(const struct sb_pipeline_job *job, uint64_t tar_bytes, str
 	if (tar_bytes > l->tar_bytes)
 		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu bytes",
 				     (unsigned long long)l->tar_bytes);
-	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > job->size)
+	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > job->blob->size)
 		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu times its size",
 				     (unsigned long long)l->ratio);
 	return 0;
@@ -153,7 +154,8 @@ static void *producer(void *arg)
 	struct sb_file_source from;
 	int r;
 
-	sb_source_from_file(&from, p->job->fd, p->job->offset, p->job->size);
+	sb_source_from_file(&from, p->job->blob->fd, p->job->blob->offset, p->job->blob->size);
+	from.transfer = p->job->blob->transfer;
 	r = sb_decoder_sniff(&from, &format, err);
 	if (r == 0)
 		r = format == SB_FORMAT_PLAIN ? produce_plain(p, &from, err)

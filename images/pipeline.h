@@ -6,19 +6,16 @@
 #define SB_IMAGES_PIPELINE_H
 
 #include <stdatomic.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 struct sb_err;
 struct sb_layer_hooks;
 struct sb_layer_limits;
 struct sb_layer_record;
+struct sb_span;
 
 /**
  * struct sb_pipeline_job - a layer and what it must turn out to be
- * @fd:		file that holds the blob, borrowed
- * @offset:	first byte of the blob in it
- * @size:	bytes of the blob
+ * @blob:	where its bytes lie, or are just arriving; borrowed
  * @digest:	digest of the blob; "" if nothing vouches for it but @diff_id
  * @diff_id:	digest of the uncompressed tar
  * @layer_dirfd:	empty directory to be filled, borrowed
@@ -27,9 +24,7 @@ struct sb_layer_record;
  * @cancel:	set by others when the work has become useless
  */
 struct sb_pipeline_job {
-	int fd;
-	off_t offset;
-	uint64_t size;
+	const struct sb_span *blob;
 	const char *digest;
 	const char *diff_id;
 	int layer_dirfd;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "images/hash.h"
+#include "images/transfer.h"
 #include "runtime/base/err.h"
 
 static ssize_t mem_next(struct sb_source *base, const uint8_t **ret, struct sb_err *err)
@@ -35,6 +36,20 @@ void sb_source_from_memory(struct sb_mem_source *source, const void *data, size_
 	};
 }
 
+/* Wait until the growing file has something at our offset; *@want becomes what there is at most. */
+static int await_bytes(const struct sb_file_source *source, size_t *want, struct sb_err *err)
+{
+	uint64_t have = 0;
+	int r = sb_transfer_wait(source->transfer, (uint64_t)source->offset, &have);
+
+	if (r < 0)
+		return sb_err_set(err, -r, "download");
+	/* Of what is complete, the file itself tells whether it is long enough. */
+	if (have > (uint64_t)source->offset && have - (uint64_t)source->offset < *want)
+		*want = (size_t)(have - (uint64_t)source->offset);
+	return 0;
+}
+
 /**
  * sb_source_read_file() - Read the next bytes of a file stream into memory of the caller
  * @source:	stream
@@ -51,9 +66,12 @@ ssize_t sb_source_read_file(struct sb_file_source *source, uint8_t *buf, size_t 
 
 	while (len < size && source->left > 0) {
 		size_t want = size - len < source->left ? size - len : (size_t)source->left;
-		ssize_t n = source->offset < 0 ? read(source->fd, buf + len, want)
-					       : pread(source->fd, buf + len, want, source->offset);
+		ssize_t n;
 
+		if (source->transfer && await_bytes(source, &want, err) < 0)
+			return -err->code;
+		n = source->offset < 0 ? read(source->fd, buf + len, want)
+				       : pread(source->fd, buf + len, want, source->offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -14,6 +14,7 @@
 
 struct sb_err;
 struct sb_hash;
+struct sb_transfer;
 
 /**
  * struct sb_source - a stream; first member of whatever implements one
@@ -51,6 +52,7 @@ struct sb_mem_source {
  * @buf:	pieces are read into it, borrowed
  * @buf_size:	most bytes of one piece
  * @hash:	gets all bytes as they pass, borrowed; NULL for none
+ * @transfer:	the file is still growing: how far it is, borrowed; NULL: it is complete
  */
 struct sb_file_source {
 	struct sb_source base;
@@ -60,6 +62,7 @@ struct sb_file_source {
 	uint8_t *buf;
 	size_t buf_size;
 	struct sb_hash *hash;
+	struct sb_transfer *transfer;
 };
 
 void sb_source_from_memory(struct sb_mem_source *source, const void *data, size_t len,

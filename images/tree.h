@@ -18,10 +18,12 @@ struct sb_err;
  * struct sb_layer_hooks - what the unpacker asks its creator to do
  * @set_opaque:	mark a directory so that overlay shows nothing of lower layers in it; 0 or -errno.
  *		NULL: set the attribute directly, which needs CAP_SYS_ADMIN
- * @ctx:	passed to it
+ * @unpacked:	told of each layer that is unpacked and verified; NULL: untold
+ * @ctx:	passed to both
  */
 struct sb_layer_hooks {
 	int (*set_opaque)(void *ctx, int dirfd);
+	void (*unpacked)(void *ctx, const char *diff_id);
 	void *ctx;
 };
 

@@ -9,25 +9,23 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "images/bundle.h"
-#include "images/limits.h"
 #include "images/manifest.h"
 #include "images/pipeline.h"
 #include "images/tree.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 
 #define WORKERS_MAX 8 /* each has two threads and 4 MiB of buffers */
 
 /* What the workers share. */
 struct crew {
 	struct sb_unpack_plan *plan;
-	const struct sb_bundle *bundle;
-	int stage_dirfd;
-	const struct sb_layer_hooks *hooks;
-	const struct sb_layer_limits *limits;
+	const struct sb_unpack *job;
 	atomic_size_t next;
 	atomic_bool failed;
 	pthread_mutex_t lock; /* for @err */
@@ -57,40 +55,49 @@ const struct sb_unpack_layer *sb_unpack_plan_find(const struct sb_unpack_plan *p
 	return NULL;
 }
 
-/* Plan one layer: is it stored, and if not, is its blob there and as long as it should be? */
-static int plan_layer(struct sb_unpack_plan *plan, const struct sb_incoming_layer *layer,
-		      const struct sb_bundle *bundle, int layers_dirfd, struct sb_err *err)
+/* Plan one layer: is it stored, and if not, is its blob there and as long as it should be?
+ * Return: 1, 0: it is left out, or < 0 */
+static int plan_layer(const struct sb_incoming_layer *layer, const struct sb_unpack *job,
+		      struct sb_unpack_layer *l, struct sb_err *err)
 {
-	struct sb_unpack_layer *l = &plan->v[plan->n];
 	struct sb_span span;
 
 	*l = (struct sb_unpack_layer){ .layer = layer };
 	sb_digest_file_name(layer->diff_id, l->name);
-	l->stored = faccessat(layers_dirfd, l->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	l->stored = faccessat(job->stored_dirfd, l->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (l->stored && job->layers_only)
+		return 0;
 	if (l->stored)
-		return sb_store_read_record(layers_dirfd, l->name, &l->record, err);
-	if (sb_bundle_find(bundle, layer->file, &span, err) < 0)
+		return sb_store_read_record(job->stored_dirfd, l->name, &l->record, err) < 0
+			       ? -err->code
+			       : 1;
+	l->size = layer->data_len;
+	if (layer->data)
+		return 1;
+	if (sb_bundle_find(job->bundle, layer->file, &span, err) < 0) {
+		if (job->layers_only && err->code == ENOENT)
+			return 0;
 		return sb_err_prefix(err, "layer %.19s", layer->diff_id);
+	}
 	l->size = span.size;
 	sb_span_done(&span);
 	if (layer->size != SB_LAYER_SIZE_ANY && layer->size != l->size)
 		return sb_err_refuse(err, EPROTO, "layer %.19s has %llu bytes, not %llu",
 				     layer->digest, (unsigned long long)l->size,
 				     (unsigned long long)layer->size);
-	return 0;
+	return 1;
 }
 
 /**
  * sb_unpack_plan_make() - List the layers of all images and see which are missing
  * @images:	images; must outlive the plan
- * @bundle:	where their blobs are
- * @layers_dirfd:	layers/ of the store; borrowed
+ * @job:	from where to where
  * @ret:	released with sb_unpack_plan_done(); written on success only
  *
  * Return: 0, or a negative errno value
  */
-int sb_unpack_plan_make(const struct sb_incoming_list *images, const struct sb_bundle *bundle,
-			int layers_dirfd, struct sb_unpack_plan *ret, struct sb_err *err)
+int sb_unpack_plan_make(const struct sb_incoming_list *images, const struct sb_unpack *job,
+			struct sb_unpack_plan *ret, struct sb_err *err)
 {
 	struct sb_unpack_plan plan = SB_UNPACK_PLAN_INIT;
 	size_t n = 0;
@@ -103,14 +110,15 @@ int sb_unpack_plan_make(const struct sb_incoming_list *images, const struct sb_b
 	for (size_t i = 0; i < images->n; i++) {
 		for (size_t k = 0; k < images->v[i].n_layers; k++) {
 			const struct sb_incoming_layer *layer = &images->v[i].layers[k];
+			int r = sb_unpack_plan_find(&plan, layer->diff_id)
+					? 0
+					: plan_layer(layer, job, &plan.v[plan.n], err);
 
-			if (sb_unpack_plan_find(&plan, layer->diff_id))
-				continue;
-			if (plan_layer(&plan, layer, bundle, layers_dirfd, err) < 0) {
+			if (r < 0) {
 				sb_unpack_plan_done(&plan);
-				return -err->code;
+				return r;
 			}
-			plan.n++;
+			plan.n += (size_t)r;
 		}
 	}
 	qsort(plan.v, plan.n, sizeof(*plan.v), by_size);
@@ -128,33 +136,56 @@ void sb_unpack_plan_done(struct sb_unpack_plan *plan)
 	*plan = (struct sb_unpack_plan)SB_UNPACK_PLAN_INIT;
 }
 
+/* A layer whose bytes came with its descriptor, as a file. */
+static int open_data(const struct sb_incoming_layer *layer, struct sb_span *ret, struct sb_err *err)
+{
+	_cleanup_fd_ int fd = memfd_create("layer", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return sb_err_set(err, errno, "make a temporary file");
+	r = sb_write_all(fd, layer->data, layer->data_len);
+	if (r < 0)
+		return sb_err_set(err, -r, "write a temporary file");
+	*ret = (struct sb_span){ .owned = true, .size = layer->data_len };
+	ret->fd = sb_steal_fd(&fd);
+	return 0;
+}
+
 static int unpack_one(struct crew *crew, struct sb_unpack_layer *l, struct sb_err *err)
 {
+	const struct sb_unpack *to = crew->job;
 	_cleanup_fd_ int fd = -1;
 	struct sb_pipeline_job job;
 	struct sb_span span;
 	int r;
 
-	if (mkdirat(crew->stage_dirfd, l->name, 0700) < 0)
+	if (mkdirat(to->dirfd, l->name, 0700) < 0)
 		return sb_err_set(err, errno, "make a layer directory");
-	fd = openat(crew->stage_dirfd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(to->dirfd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return sb_err_set(err, errno, "open a layer directory");
-	if (sb_bundle_find(crew->bundle, l->layer->file, &span, err) < 0)
-		return -err->code;
-	job = (struct sb_pipeline_job){ .fd = span.fd,
-					.offset = span.offset,
-					.size = span.size,
+	r = l->layer->data ? open_data(l->layer, &span, err)
+			   : sb_bundle_find(to->bundle, l->layer->file, &span, err);
+	if (r < 0)
+		return r;
+	job = (struct sb_pipeline_job){ .blob = &span,
 					.digest = l->layer->digest,
 					.diff_id = l->layer->diff_id,
 					.layer_dirfd = fd,
-					.limits = crew->limits,
-					.hooks = crew->hooks,
+					.limits = to->limits,
+					.hooks = to->hooks,
 					.cancel = &crew->failed };
 	r = sb_pipeline_run(&job, &l->record, err);
 	sb_span_done(&span);
 	/* 12 hex digits, as docker abbreviates. */
-	return r < 0 ? sb_err_prefix(err, "layer %.19s", l->layer->diff_id) : 0;
+	if (r < 0)
+		return sb_err_prefix(err, "layer %.19s", l->layer->diff_id);
+	if (sb_store_write_record(to->dirfd, l->name, &l->record, err) < 0)
+		return -err->code;
+	if (to->hooks && to->hooks->unpacked)
+		to->hooks->unpacked(to->hooks->ctx, l->layer->diff_id);
+	return 0;
 }
 
 static void *worker(void *arg)
@@ -173,6 +204,7 @@ static void *worker(void *arg)
 		if (!atomic_exchange(&crew->failed, true))
 			crew->err = err;
 		pthread_mutex_unlock(&crew->lock);
+		sb_bundle_cancel(crew->job->bundle);
 	}
 	return NULL;
 }
@@ -194,24 +226,15 @@ static size_t count_workers(const struct sb_unpack_plan *plan)
 /**
  * sb_unpack_run() - Unpack and verify the layers that are missing
  * @plan:	plan; gets the records
- * @bundle:	where the blobs are
- * @stage_dirfd:	a directory per layer is made in it; borrowed
- * @hooks:	for the unpacker; called by several threads at once
+ * @job:	from where to where
  *
- * On failure some layers are there in whole or in part, all below @stage_dirfd.
+ * On failure some layers are there in whole or in part, all below @job->dirfd.
  *
  * Return: 0, or a negative errno value: the first failure
  */
-int sb_unpack_run(struct sb_unpack_plan *plan, const struct sb_bundle *bundle, int stage_dirfd,
-		  const struct sb_layer_hooks *hooks, struct sb_err *err)
+int sb_unpack_run(struct sb_unpack_plan *plan, const struct sb_unpack *job, struct sb_err *err)
 {
-	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
-	struct crew crew = { .plan = plan,
-			     .bundle = bundle,
-			     .stage_dirfd = stage_dirfd,
-			     .hooks = hooks,
-			     .limits = &limits,
-			     .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct crew crew = { .plan = plan, .job = job, .lock = PTHREAD_MUTEX_INITIALIZER };
 	size_t n = count_workers(plan);
 	pthread_t threads[WORKERS_MAX];
 	size_t started = 0;

@@ -17,6 +17,25 @@ struct sb_err;
 struct sb_incoming_layer;
 struct sb_incoming_list;
 struct sb_layer_hooks;
+struct sb_layer_limits;
+
+/**
+ * struct sb_unpack - from where to where layers are unpacked; all borrowed
+ * @bundle:		where the blobs are
+ * @stored_dirfd:	layers/ of the store
+ * @dirfd:		where a directory and a record a layer are made
+ * @layers_only:	layers that are neither stored nor in @bundle are left out
+ * @limits:		bounds for each layer
+ * @hooks:		for the unpacker; called by several threads at once, may be NULL
+ */
+struct sb_unpack {
+	const struct sb_bundle *bundle;
+	int stored_dirfd;
+	int dirfd;
+	bool layers_only;
+	const struct sb_layer_limits *limits;
+	const struct sb_layer_hooks *hooks;
+};
 
 /**
  * struct sb_unpack_layer - a layer, listed once however many images have it
@@ -49,12 +68,11 @@ struct sb_unpack_plan {
 		.v = NULL   \
 	}
 
-int sb_unpack_plan_make(const struct sb_incoming_list *images, const struct sb_bundle *bundle,
-			int layers_dirfd, struct sb_unpack_plan *ret, struct sb_err *err);
+int sb_unpack_plan_make(const struct sb_incoming_list *images, const struct sb_unpack *job,
+			struct sb_unpack_plan *ret, struct sb_err *err);
 void sb_unpack_plan_done(struct sb_unpack_plan *plan);
 const struct sb_unpack_layer *sb_unpack_plan_find(const struct sb_unpack_plan *plan,
 						  const char *diff_id);
-int sb_unpack_run(struct sb_unpack_plan *plan, const struct sb_bundle *bundle, int stage_dirfd,
-		  const struct sb_layer_hooks *hooks, struct sb_err *err);
+int sb_unpack_run(struct sb_unpack_plan *plan, const struct sb_unpack *job, struct sb_err *err);
 
 #endif /* SB_IMAGES_UNPACK_H */

@@ -30,11 +30,9 @@ enum sb_wire_type {
  */
 struct sb_wire {
 	uint32_t type;
-	union {
-		int32_t code;
-		struct sb_loaded image;
-		struct sb_err err;
-	};
+	int32_t code;
+	struct sb_loaded image;
+	struct sb_err err;
 };
 
 /**
