@@ -20,9 +20,7 @@
 
 #include "images/decoder.h"
 #include "images/limits.h"
-#include "images/manifest.h"
 #include "images/source.h"
-#include "images/store.h"
 #include "images/tar.h"
 #include "images/transfer.h"
 #include "runtime/base/cleanup.h"
@@ -418,17 +416,6 @@ int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_s
 }
 
 /**
- * sb_span_done() - Release a file found by sb_bundle_find()
- * @span:	span
- */
-void sb_span_done(struct sb_span *span)
-{
-	if (span->owned)
-		(void)close(span->fd);
-	span->owned = false;
-}
-
-/**
  * sb_bundle_read() - Read a whole file of an image archive
  * @bundle:	archive
  * @name:	path, see sb_bundle_find()
@@ -455,8 +442,7 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 				     sb_tar_shown(name, shown), max);
 	}
 	text = malloc(span.size + 1);
-	sb_source_from_file(&from, span.fd, span.offset, span.size);
-	from.transfer = span.transfer;
+	sb_source_from_span(&from, &span);
 	n = text ? sb_source_read_file(&from, (uint8_t *)text, span.size, err)
 		 : sb_err_set(err, ENOMEM, "read");
 	sb_span_done(&span);
@@ -466,26 +452,4 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 	*ret_len = (size_t)n;
 	*ret = sb_steal_ptr(&text);
 	return 0;
-}
-
-static int read_blob(void *ctx, const char *digest, uint64_t size, bool is_manifest, char **ret,
-		     size_t *ret_len, struct sb_err *err)
-{
-	char name[SB_DIGEST_PATH_SIZE];
-
-	(void)size;
-	(void)is_manifest;
-	sb_digest_layout_path(digest, name);
-	return sb_bundle_read(ctx, name, SB_CONFIG_MAX_BYTES, ret, ret_len, err);
-}
-
-/**
- * sb_bundle_reader() - An archive that is an OCI layout as the place blobs come from
- * @bundle:	archive; borrowed for as long as the result is used
- *
- * Return: reader
- */
-struct sb_blob_reader sb_bundle_reader(const struct sb_bundle *bundle)
-{
-	return (struct sb_blob_reader){ .read = read_blob, .ctx = (void *)(uintptr_t)bundle };
 }

@@ -5,17 +5,15 @@
 #ifndef SB_IMAGES_BUNDLE_H
 #define SB_IMAGES_BUNDLE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "images/digest.h"
+#include "images/source.h"
 
-struct sb_blob_reader;
 struct sb_bundle;
 struct sb_err;
-struct sb_transfer;
 
 /**
  * struct sb_fetched - a blob that comes from a registry
@@ -31,31 +29,13 @@ struct sb_fetched {
 	struct sb_transfer *transfer;
 };
 
-/**
- * struct sb_span - where the bytes of a file lie
- * @fd:		open file
- * @owned:	@fd is the caller's to close (sb_span_done())
- * @offset:	first byte
- * @size:	how many
- * @transfer:	they are still coming: how far they are, borrowed; NULL: they are all there
- */
-struct sb_span {
-	int fd;
-	bool owned;
-	off_t offset;
-	uint64_t size;
-	struct sb_transfer *transfer;
-};
-
 struct sb_bundle *sb_bundle_new(int source_fd, int spool_dirfd, struct sb_err *err);
 struct sb_bundle *sb_bundle_new_fetched(const struct sb_fetched *blobs, size_t n,
 					struct sb_err *err);
 void sb_bundle_free(struct sb_bundle *bundle);
 int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_span *ret,
 		   struct sb_err *err);
-void sb_span_done(struct sb_span *span);
 void sb_bundle_cancel(const struct sb_bundle *bundle);
-struct sb_blob_reader sb_bundle_reader(const struct sb_bundle *bundle);
 int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
 		   size_t *ret_len, struct sb_err *err);
 

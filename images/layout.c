@@ -29,11 +29,25 @@ static bool is_reference(const char *name)
 	return name && strpbrk(name, "/:@");
 }
 
+static int read_blob(void *ctx, const struct sb_blob_wanted *wanted, char **ret, size_t *ret_len,
+		     struct sb_err *err)
+{
+	char path[SB_DIGEST_PATH_SIZE];
+
+	sb_digest_layout_path(wanted->digest, path);
+	return sb_bundle_read(ctx, path, SB_CONFIG_MAX_BYTES, ret, ret_len, err);
+}
+
+static struct sb_blob_reader reader_of(const struct sb_bundle *bundle)
+{
+	return (struct sb_blob_reader){ .read = read_blob, .ctx = (void *)(uintptr_t)bundle };
+}
+
 /* Read the image among the entries called @entry_name and let it have @reference. */
 static int add_image(const struct sb_bundle *bundle, const json_t *entries, const char *entry_name,
 		     const char *reference, struct sb_incoming_list *list, struct sb_err *err)
 {
-	const struct sb_blob_reader from = sb_bundle_reader(bundle);
+	const struct sb_blob_reader from = reader_of(bundle);
 	_cleanup_json_ json_t *descriptor = NULL;
 	struct sb_incoming *image;
 	char full[SB_REFERENCE_SIZE];
@@ -112,4 +126,26 @@ int sb_layout_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 			return -err->code;
 	}
 	return ret->n > 0 ? 0 : refuse_nameless(nameless, err);
+}
+
+/**
+ * sb_layout_read_fetched() - Read the one image that a registry has sent
+ * @bundle:	its blobs
+ * @manifest:	of these, the manifest
+ * @name:	full reference; may be ""
+ * @ret:	the image is appended; on failure it may hold a part
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_layout_read_fetched(const struct sb_bundle *bundle, const struct sb_fetched *manifest,
+			   const char *name, struct sb_incoming_list *ret, struct sb_err *err)
+{
+	const struct sb_blob_reader from = reader_of(bundle);
+	_cleanup_json_ json_t *descriptor = json_pack("{s:s, s:I}", "digest", manifest->digest,
+						      "size", (json_int_t)manifest->size);
+	struct sb_incoming *image = sb_incoming_add(ret, err);
+
+	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
+		return -err->code;
+	return sb_strv_add(&image->references, name, err);
 }

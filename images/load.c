@@ -25,7 +25,6 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
-#include "runtime/base/json.h"
 #include "runtime/base/path.h"
 
 /* One load at work; the directories are those of the stage. */
@@ -56,37 +55,20 @@ static int open_stage(struct work *w, struct sb_err *err)
 	return w->blobs_dirfd < 0 ? -err->code : 0;
 }
 
-/* The image that a registry has sent. */
-static int read_fetched(struct work *w, struct sb_err *err)
-{
-	const struct sb_fetched *manifest = &w->load->fetched[0];
-	struct sb_blob_reader from;
-	_cleanup_json_ json_t *descriptor = NULL;
-	struct sb_incoming *image;
-
-	w->bundle = sb_bundle_new_fetched(w->load->fetched, w->load->n_fetched, err);
-	if (!w->bundle)
-		return -err->code;
-	from = sb_bundle_reader(w->bundle);
-	descriptor = json_pack("{s:s, s:I}", "digest", manifest->digest, "size",
-			       (json_int_t)manifest->size);
-	image = sb_incoming_add(&w->images, err);
-	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
-		return -err->code;
-	return sb_strv_add(&image->references, w->load->name, err);
-}
-
 /* Find out what the archive is and read what it holds. docker's own archives are both kinds. */
 static int read_images(struct work *w, struct sb_err *err)
 {
 	struct sb_err ignored = SB_ERR_INIT;
 	struct sb_span span;
 
-	if (w->load->fetched)
-		return read_fetched(w, err);
-	w->bundle = sb_bundle_new(w->load->source_fd, w->load->stage_dirfd, err);
+	w->bundle = w->load->fetched
+			    ? sb_bundle_new_fetched(w->load->fetched, w->load->n_fetched, err)
+			    : sb_bundle_new(w->load->source_fd, w->load->stage_dirfd, err);
 	if (!w->bundle)
 		return -err->code;
+	if (w->load->fetched)
+		return sb_layout_read_fetched(w->bundle, w->load->fetched, w->load->name,
+					      &w->images, err);
 	if (sb_bundle_find(w->bundle, "index.json", &span, &ignored) == 0) {
 		sb_span_done(&span);
 		return sb_layout_read(w->bundle, w->load->name, &w->images, err);

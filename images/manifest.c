@@ -154,7 +154,7 @@ static int take_data(const json_t *descriptor, const char *what, char **ret, siz
 int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descriptor,
 			  const char *what, char **ret, size_t *ret_len, struct sb_err *err)
 {
-	bool is_manifest = strcmp(what, WHAT_CONFIG) != 0;
+	struct sb_blob_wanted wanted = { .is_manifest = strcmp(what, WHAT_CONFIG) != 0 };
 	_cleanup_free_ char *text = NULL;
 	char digest[SB_DIGEST_SIZE];
 	uint64_t size = 0;
@@ -168,7 +168,9 @@ int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descr
 				     SB_CONFIG_MAX_BYTES);
 	r = take_data(descriptor, what, &text, &len, err);
 	if (r == 0) {
-		r = from->read(from->ctx, digest, size, is_manifest, &text, &len, err);
+		wanted.digest = digest;
+		wanted.size = size;
+		r = from->read(from->ctx, &wanted, &text, &len, err);
 		if (r < 0)
 			return sb_err_prefix(err, "%s", what);
 	}

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "images/bundle.h"
 #include "images/decoder.h"
 #include "images/digest.h"
 #include "images/hash.h"
@@ -154,8 +153,7 @@ static void *producer(void *arg)
 	struct sb_file_source from;
 	int r;
 
-	sb_source_from_file(&from, p->job->blob->fd, p->job->blob->offset, p->job->blob->size);
-	from.transfer = p->job->blob->transfer;
+	sb_source_from_span(&from, p->job->blob);
 	r = sb_decoder_sniff(&from, &format, err);
 	if (r == 0)
 		r = format == SB_FORMAT_PLAIN ? produce_plain(p, &from, err)

@@ -126,3 +126,25 @@ void sb_source_from_file(struct sb_file_source *source, int fd, off_t offset, ui
 	if (offset >= 0 && len != SB_SOURCE_TO_END)
 		source->base.skip = file_skip;
 }
+
+/**
+ * sb_source_from_span() - A stream over the bytes of a span
+ * @source:	caller's memory; set @buf, @buf_size and @hash afterwards where they are needed
+ * @span:	copied; its file and transfer are borrowed
+ */
+void sb_source_from_span(struct sb_file_source *source, const struct sb_span *span)
+{
+	sb_source_from_file(source, span->fd, span->offset, span->size);
+	source->transfer = span->transfer;
+}
+
+/**
+ * sb_span_done() - Close the file of a span if it is owned
+ * @span:	span
+ */
+void sb_span_done(struct sb_span *span)
+{
+	if (span->owned)
+		(void)close(span->fd);
+	span->owned = false;
+}

@@ -8,6 +8,7 @@
 #ifndef SB_IMAGES_SOURCE_H
 #define SB_IMAGES_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -65,9 +66,27 @@ struct sb_file_source {
 	struct sb_transfer *transfer;
 };
 
+/**
+ * struct sb_span - where the bytes of a file lie
+ * @fd:		open file
+ * @owned:	@fd is the caller's to close (sb_span_done())
+ * @offset:	first byte
+ * @size:	how many
+ * @transfer:	they are still coming: how far they are, borrowed; NULL: they are all there
+ */
+struct sb_span {
+	int fd;
+	bool owned;
+	off_t offset;
+	uint64_t size;
+	struct sb_transfer *transfer;
+};
+
 void sb_source_from_memory(struct sb_mem_source *source, const void *data, size_t len,
 			   size_t piece);
 void sb_source_from_file(struct sb_file_source *source, int fd, off_t offset, uint64_t len);
+void sb_source_from_span(struct sb_file_source *source, const struct sb_span *span);
+void sb_span_done(struct sb_span *span);
 ssize_t sb_source_read_file(struct sb_file_source *source, uint8_t *buf, size_t size,
 			    struct sb_err *err);
 
