@@ -36,8 +36,13 @@ static int parse_offset(const char *s, int64_t *ret_minutes)
 	return 0;
 }
 
-/* RFC 3339 to ms since the epoch; -1 if it is not such a time. Parts of a second are dropped. */
-static int64_t parse_time(const char *s)
+/**
+ * sb_config_time() - A time as image configurations write it (RFC 3339)
+ * @s:	text
+ *
+ * Return: ms since the epoch, whole seconds; -1 if it is no such time
+ */
+int64_t sb_config_time(const char *s)
 {
 	struct tm tm = { 0 };
 	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -162,6 +167,6 @@ int sb_config_parse(const char *text, size_t len, struct sb_image *ret,
 	    take_run_config(json_object_get(root, "config"), ret, err) < 0 ||
 	    take_diff_ids(root, ret_diff_ids, err) < 0)
 		return sb_err_prefix(err, "image config");
-	ret->created_ms = created ? parse_time(created) : -1;
+	ret->created_ms = created ? sb_config_time(created) : -1;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define SB_IMAGES_CONFIG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct sb_err;
 struct sb_image;
@@ -13,5 +14,6 @@ struct sb_strv;
 
 int sb_config_parse(const char *text, size_t len, struct sb_image *ret,
 		    struct sb_strv *ret_diff_ids, struct sb_err *err);
+int64_t sb_config_time(const char *s);
 
 #endif /* SB_IMAGES_CONFIG_H */

@@ -2,8 +2,8 @@
 /*
  * image.h - facade of images/ for the layers above: what lies in the store
  *
- * The caller opens the store directory (mode 0700, root) and passes its descriptor. Nothing here
- * writes to it: loading is the work of the program sbrun-image (images/main.c).
+ * The caller opens the store directory (mode 0700, root) and passes its descriptor. What changes it
+ * is in images/manage.h; loading is the work of the program sbrun-image (images/main.c).
  */
 #ifndef SB_IMAGES_IMAGE_H
 #define SB_IMAGES_IMAGE_H
@@ -20,7 +20,9 @@ struct sb_err;
 /**
  * struct sb_image - one image of the store, ready to be run; strings are owned
  * @reference:		full reference it was found by; NULL if it was found by digest
+ * @lock_fd:		while it is open, nothing of the image is removed; -1 if it is not locked
  * @digest:		manifest digest, "sha256:…"
+ * @config_digest:	digest of its configuration, docker's image id
  * @size_bytes:		sizes of config and layers as the manifest gives them (compressed)
  * @created_ms:		wall clock, ms since the epoch; -1 if the image doesn't say
  * @architecture:	e.g. "amd64" (Go's names)
@@ -37,8 +39,10 @@ struct sb_err;
  *			again hides its earlier occurrence whole, so only the topmost is listed
  */
 struct sb_image {
+	int lock_fd;
 	char *reference;
 	char *digest;
+	char *config_digest;
 	uint64_t size_bytes;
 	int64_t created_ms;
 	char *architecture;
@@ -53,9 +57,9 @@ struct sb_image {
 	struct sb_strv layers;
 };
 
-#define SB_IMAGE_INIT            \
-	{                        \
-		.created_ms = -1 \
+#define SB_IMAGE_INIT                           \
+	{                                       \
+		.lock_fd = -1, .created_ms = -1 \
 	}
 
 /**
@@ -64,12 +68,14 @@ struct sb_image {
  * @digest:	manifest digest
  * @created_ms:	as in struct sb_image
  * @size_bytes:	content of the files of all its layers, as unpacked
+ * @shared_bytes: as much of it is in layers that another image has, too
  */
 struct sb_image_info {
 	char *reference;
 	char *digest;
 	int64_t created_ms;
 	uint64_t size_bytes;
+	uint64_t shared_bytes;
 };
 
 /**
@@ -88,6 +94,7 @@ struct sb_image_list {
 	}
 
 int sb_image_open(int store_dirfd, const char *reference, struct sb_image *ret, struct sb_err *err);
+void sb_image_unlock(struct sb_image *image);
 void sb_image_done(struct sb_image *image);
 int sb_image_familiar(const char *reference, char *buf, size_t size);
 

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/disk.h"
 #include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -24,29 +25,44 @@
 
 #define TRIES 1000
 
-/* Remove @name if its owner is dead, or if it is no directory and so has no owner. */
-static void sweep_one(int tmp_dirfd, const char *name)
+/*
+ * Remove @name if its owner is dead, or if it is no directory and so has no owner; @dry: only count
+ * it. @tally may be NULL.
+ */
+static void sweep_one(int tmp_dirfd, const char *name, bool dry, struct sb_tally *tally)
 {
 	_cleanup_fd_ int fd =
 		openat(tmp_dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return;
+	if (fd < 0 && errno != ENOTDIR && errno != ELOOP)
+		return;
+	if (tally)
+		sb_tally_add(tally, sb_disk_bytes(tmp_dirfd, name));
 	/* What can't be removed is in nobody's way: names are not used again while they exist. */
-	if (fd >= 0 || errno == ENOTDIR || errno == ELOOP)
+	if (!dry)
 		(void)sb_remove_tree_at(tmp_dirfd, name);
 }
 
-static int sweep(int tmp_dirfd, struct sb_err *err)
+/**
+ * sb_stage_sweep() - Remove what dead loads left
+ * @store_dirfd:	the store, with its directories made; borrowed
+ * @dry:	remove nothing, only count
+ * @tally:	what was removed is added; may be NULL, which spares looking at every file
+ *
+ * Return: 0, or a negative errno value
+ */
+int sb_stage_sweep(int store_dirfd, bool dry, struct sb_tally *tally, struct sb_err *err)
 {
-	_cleanup_dir_ DIR *dir = sb_opendir_at(tmp_dirfd, ".");
+	_cleanup_dir_ DIR *dir = sb_opendir_at(store_dirfd, SB_STORE_TMP);
 	struct dirent *e;
 
 	if (!dir)
 		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_TMP);
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			sweep_one(tmp_dirfd, e->d_name);
+			sweep_one(dirfd(dir), e->d_name, dry, tally);
 	return 0;
 }
 
@@ -85,7 +101,7 @@ int sb_stage_create(int store_dirfd, struct sb_stage *ret, struct sb_err *err)
 	stage.tmp_dirfd = openat(store_dirfd, SB_STORE_TMP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (stage.tmp_dirfd < 0)
 		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_TMP);
-	r = sweep(stage.tmp_dirfd, err);
+	r = sb_stage_sweep(store_dirfd, false, NULL, err);
 	for (int i = 0; r == 0 && i < TRIES && stage.dirfd < 0; i++) {
 		snprintf(stage.name, sizeof(stage.name), "load-%d-%d", getpid(), i);
 		r = make(&stage, err);

@@ -5,7 +5,10 @@
 #ifndef SB_IMAGES_STAGE_H
 #define SB_IMAGES_STAGE_H
 
+#include <stdbool.h>
+
 struct sb_err;
+struct sb_tally;
 
 #define SB_STAGE_NAME_SIZE 64
 
@@ -28,5 +31,6 @@ struct sb_stage {
 
 int sb_stage_create(int store_dirfd, struct sb_stage *ret, struct sb_err *err);
 void sb_stage_destroy(struct sb_stage *stage);
+int sb_stage_sweep(int store_dirfd, bool dry, struct sb_tally *tally, struct sb_err *err);
 
 #endif /* SB_IMAGES_STAGE_H */

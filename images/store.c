@@ -8,7 +8,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -16,6 +19,10 @@
 #include "runtime/base/json.h"
 
 #define RECORD_MAX_BYTES 4096
+
+/* How long a remover waits for its turn. Who makes a sandbox holds the lock for milliseconds. */
+#define LOCK_WAIT_MS 10000
+#define LOCK_STEP_MS 5
 
 /**
  * sb_store_create() - Make the directories of a store that are missing
@@ -32,6 +39,58 @@ int sb_store_create(int store_dirfd, struct sb_err *err)
 		if (mkdirat(store_dirfd, names[i], 0700) < 0 && errno != EEXIST)
 			return sb_err_set(err, errno, "make directory '%s' in the store", names[i]);
 	return 0;
+}
+
+/* Take an exclusive lock, but not at any price: flock(2) knows no time limit. */
+static int lock_alone(int fd)
+{
+	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
+
+	for (int i = 0; i < LOCK_WAIT_MS / LOCK_STEP_MS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&step, NULL);
+	}
+	return -EBUSY;
+}
+
+/**
+ * sb_store_lock() - Keep those who remove from the store and those who rely on it apart
+ * @store_dirfd:	the store; borrowed
+ * @operation:	LOCK_SH: until a reference or a sandbox's link names what the caller relies on,
+ *		nothing is removed. LOCK_EX: nobody else holds the lock; for milliseconds only, as
+ *		new sandboxes wait meanwhile
+ *
+ * LOCK_SH is for who publishes layers (until the reference is there), who gives an image one more
+ * name, and who makes a sandbox of it. Who only reads needs no lock. Taken before the lock of
+ * runtime/sandbox/home.h, never while that one is held. The kernel drops it when the last copy of
+ * the descriptor is closed, however its holders end.
+ *
+ * Return: a descriptor whose closing releases the lock, or a negative errno value (-EBUSY: images
+ * are being loaded or sandboxes made all the time, LOCK_EX only)
+ */
+int sb_store_lock(int store_dirfd, int operation, struct sb_err *err)
+{
+	_cleanup_fd_ int fd =
+		openat(store_dirfd, SB_STORE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_LOCK);
+	if (operation == LOCK_EX) {
+		r = lock_alone(fd);
+	} else {
+		do
+			r = flock(fd, operation) < 0 ? -errno : 0;
+		while (r == -EINTR);
+	}
+	if (r == -EBUSY) {
+		sb_err_refuse(err, EBUSY, "the store is in use by a load or a pull");
+		return sb_err_hint(err, "try again when that is done");
+	}
+	return r < 0 ? sb_err_set(err, -r, "lock the store") : sb_steal_fd(&fd);
 }
 
 /**
@@ -88,19 +147,65 @@ int sb_store_ref_from_file_name(const char *name, struct sb_image_ref *ret)
  * @refs_dirfd:	refs/, or the store with @name including "refs/"; borrowed
  * @name:	file name
  * @ret_digest:	manifest digest, room for SB_DIGEST_SIZE bytes
+ * @ret_index:	digest the registry gave for the name, likewise; empty if none is known. May be NULL
  *
- * Return: 0, or a negative errno value (-ENOENT: no such reference, -EPROTO: not a digest)
+ * Return: 0, or a negative errno value (-ENOENT: no such reference, -EPROTO: not one or two
+ * digests)
  */
-int sb_store_read_ref(int refs_dirfd, const char *name, char *ret_digest)
+int sb_store_read_ref(int refs_dirfd, const char *name, char *ret_digest, char *ret_index)
 {
-	char text[SB_DIGEST_SIZE + 1];
+	char text[2 * SB_DIGEST_SIZE + 2]; /* two lines, and a byte too many to see that */
 	int n = sb_read_small_at(refs_dirfd, name, text, sizeof(text));
+	char *second;
 
 	if (n < 0)
 		return n;
-	if (!sb_digest_is_valid(text))
+	second = strchr(text, '\n');
+	if (second)
+		*second++ = '\0';
+	if (!sb_digest_is_valid(text) || (second && !sb_digest_is_valid(second)))
 		return -EPROTO;
 	memcpy(ret_digest, text, SB_DIGEST_SIZE);
+	if (ret_index)
+		snprintf(ret_index, SB_DIGEST_SIZE, "%s", second ? second : "");
+	return 0;
+}
+
+/**
+ * sb_store_write_ref() - Let a reference stand for an image, from now on and after a loss of power
+ * @store_dirfd:	the store; borrowed
+ * @name:	file name in refs/
+ * @digest:	manifest digest
+ * @index:	digest the registry gave for the name; empty if none is known
+ *
+ * The caller holds the store's lock (LOCK_SH), and the image is there. The file is on disk before
+ * it gets its name: one that came back empty would stand for nothing.
+ *
+ * Return: 0, or a negative errno value with the old reference kept
+ */
+int sb_store_write_ref(int store_dirfd, const char *name, const char *digest, const char *index,
+		       struct sb_err *err)
+{
+	_cleanup_fd_ int refs =
+		openat(store_dirfd, SB_STORE_REFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fd = -1;
+	char text[2 * SB_DIGEST_SIZE + 1], tmp[32];
+	int n = snprintf(text, sizeof(text), "%s\n%s%s", digest, index, index[0] ? "\n" : "");
+	int r;
+
+	if (refs < 0)
+		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
+	snprintf(tmp, sizeof(tmp), ".new-%d",
+		 getpid()); /* readers pass over what begins with a dot */
+	fd = openat(refs, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return sb_err_set(err, errno, "create a reference in the store");
+	r = sb_write_all(fd, text, (size_t)n);
+	if (r < 0 || fsync(fd) < 0 || renameat(refs, tmp, refs, name) < 0 || fsync(refs) < 0) {
+		(void)sb_err_set(err, r < 0 ? -r : errno, "write a reference to the store");
+		(void)unlinkat(refs, tmp, 0);
+		return -err->code;
+	}
 	return 0;
 }
 
@@ -130,7 +235,7 @@ int sb_store_read_blob(int store_dirfd, const char *digest, size_t max, char **r
 
 /**
  * sb_store_read_record() - What was remembered about a layer
- * @layers_dirfd:	layers/; borrowed
+ * @layers_dirfd:	layers/, or the store with @layer including "layers/"; borrowed
  * @layer:	name of its directory
  * @ret:	written on success only
  *
@@ -143,7 +248,7 @@ int sb_store_read_record(int layers_dirfd, const char *layer, struct sb_layer_re
 	char name[SB_STORE_NAME_SIZE];
 	int64_t tar = 0, files = 0, entries = 0;
 
-	snprintf(name, sizeof(name), "%s.json", layer);
+	snprintf(name, sizeof(name), "%s" SB_STORE_RECORD_SUFFIX, layer);
 	if (sb_json_load_at(layers_dirfd, name, RECORD_MAX_BYTES, &j, err) < 0 ||
 	    sb_json_get_int(j, "tarBytes", &tar, err) < 0 ||
 	    sb_json_get_int(j, "fileBytes", &files, err) < 0 ||
@@ -169,7 +274,7 @@ int sb_store_write_record(int dirfd, const char *layer, const struct sb_layer_re
 	char name[SB_STORE_NAME_SIZE], text[128];
 	int n;
 
-	snprintf(name, sizeof(name), "%s.json", layer);
+	snprintf(name, sizeof(name), "%s" SB_STORE_RECORD_SUFFIX, layer);
 	n = snprintf(text, sizeof(text),
 		     "{\"tarBytes\":%" PRIu64 ",\"fileBytes\":%" PRIu64 ",\"entries\":%" PRIu64
 		     "}\n",

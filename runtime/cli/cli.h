@@ -60,6 +60,8 @@ struct sb_cli {
  * @max_args:	greatest; -1 = any
  * @collects:	it first removes what killed monitors have left
  * @inherits:	it may be given descriptors of our caller (/dev/fd/N)
+ * @subs:	commands below it, NULL at the end, one of which the next word must be; their
+ *		names have its own in front. NULL: it has none, and @run does the work
  * @no_home:	it works without root and without the state directories
  * @run:	does it; @opts is the filled struct. Returns an exit code, or a negative errno value
  *		with the error filled in
@@ -79,12 +81,14 @@ struct sb_cmd {
 	bool collects;
 	bool inherits;
 	bool no_home;
+	const struct sb_cmd *const *subs;
 	int (*run)(struct sb_cli *cli, void *opts, int argc, const char *argv[],
 		   struct sb_err *err);
 	void (*done)(void *opts);
 };
 
-extern const struct sb_cmd sb_cmd_create, sb_cmd_exec, sb_cmd_files, sb_cmd_gc, sb_cmd_images,
+extern const struct sb_cmd sb_cmd_create, sb_cmd_exec, sb_cmd_files, sb_cmd_gc, sb_cmd_image,
+	sb_cmd_image_df, sb_cmd_image_history, sb_cmd_image_inspect, sb_cmd_image_ls, sb_cmd_images,
 	sb_cmd_info, sb_cmd_inspect, sb_cmd_kill, sb_cmd_load, sb_cmd_logs, sb_cmd_ports, sb_cmd_ps,
 	sb_cmd_rm, sb_cmd_run, sb_cmd_stop, sb_cmd_version, sb_cmd_wait;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_images.c - sbrun images */
+/* cmd_images.c - sbrun images, sbrun image ls */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,15 +8,18 @@
 #include "runtime/base/err.h"
 #include "runtime/base/sys.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/image_out.h"
 
 static json_t *to_json(const struct sb_image_info *i, const char *familiar)
 {
 	char created[SB_TIME_LEN];
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:I}", "reference", familiar, "fullReference",
-			 i->reference, "digest", i->digest, "createdAt",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:I, s:I, s:I}", "reference", familiar,
+			 "fullReference", i->reference, "digest", i->digest, "createdAt",
 			 i->created_ms >= 0 ? sb_time_format(i->created_ms, created) : NULL,
-			 "sizeBytes", (json_int_t)i->size_bytes);
+			 "sizeBytes", (json_int_t)i->size_bytes, "sharedBytes",
+			 (json_int_t)i->shared_bytes, "uniqueBytes",
+			 (json_int_t)(i->size_bytes - i->shared_bytes));
 }
 
 static void print_one(const struct sb_image_info *i, const char *familiar, const int widths[])
@@ -50,8 +53,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	for (size_t i = 0; i < list.n; i++) {
 		char familiar[SB_IMAGE_REFERENCE_SIZE];
 
-		if (sb_image_familiar(list.v[i].reference, familiar, sizeof(familiar)) < 0)
-			snprintf(familiar, sizeof(familiar), "%s", list.v[i].reference);
+		sb_image_out_familiar(list.v[i].reference, familiar, sizeof(familiar));
 		if (cli->json)
 			(void)json_array_append_new(array, to_json(&list.v[i], familiar));
 		else
@@ -64,10 +66,25 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	return 0;
 }
 
+#define SUMMARY "list the images that sandboxes can be made from"
+#define TEXT                                                                                 \
+	"SIZE is that of the unpacked files; --json also tells how much of it other images " \
+	"share.\n"
+
 const struct sb_cmd sb_cmd_images = {
 	.name = "images",
 	.args = "",
-	.summary = "list the images that sandboxes can be made from",
+	.summary = SUMMARY,
+	.text = TEXT,
+	.collects = true,
+	.run = run,
+};
+
+const struct sb_cmd sb_cmd_image_ls = {
+	.name = "image ls",
+	.args = "",
+	.summary = SUMMARY,
+	.text = TEXT "The same as 'sbrun images'.\n",
 	.collects = true,
 	.run = run,
 };

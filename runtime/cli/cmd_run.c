@@ -90,8 +90,8 @@ static void cleanup_image(struct sb_image *image)
 	sb_image_done(image);
 }
 
-static int start(struct sb_cli *cli, const struct run_opts *o, const struct sb_image *image,
-		 bool is_run, char ret_id[SB_ID_LEN], struct sb_err *err)
+static int start(struct sb_cli *cli, const struct run_opts *o, struct sb_image *image, bool is_run,
+		 char ret_id[SB_ID_LEN], struct sb_err *err)
 {
 	struct sb_create c = {
 		.name = o->name,

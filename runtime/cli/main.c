@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the command table, and what all commands have in common */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,10 +17,14 @@
 #include "runtime/sandbox/gc.h"
 
 static const struct sb_cmd *const commands[] = {
-	&sb_cmd_run,   &sb_cmd_create, &sb_cmd_exec, &sb_cmd_ps,   &sb_cmd_inspect, &sb_cmd_logs,
-	&sb_cmd_ports, &sb_cmd_wait,   &sb_cmd_kill, &sb_cmd_stop, &sb_cmd_rm,      &sb_cmd_files,
-	&sb_cmd_load,  &sb_cmd_images, &sb_cmd_gc,   &sb_cmd_info, &sb_cmd_version,
+	&sb_cmd_run,  &sb_cmd_create, &sb_cmd_exec,    &sb_cmd_ps,     &sb_cmd_inspect,
+	&sb_cmd_logs, &sb_cmd_ports,  &sb_cmd_wait,    &sb_cmd_kill,   &sb_cmd_stop,
+	&sb_cmd_rm,   &sb_cmd_files,  &sb_cmd_load,    &sb_cmd_images, &sb_cmd_image,
+	&sb_cmd_gc,   &sb_cmd_info,   &sb_cmd_version, NULL,
 };
+
+#define COMMANDS_MAX 32 /* in one table */
+static_assert(SB_ARRAY_SIZE(commands) <= COMMANDS_MAX, "names of commands would be cut");
 
 #define OPT(field) offsetof(struct sb_cli, field)
 static const struct sb_opt common[] = {
@@ -40,13 +45,27 @@ static const struct sb_opt before[] = {
 	{ .name = NULL },
 };
 
+/* The word that stands for a command in its table: "rm" of "image rm". */
+static const char *last_word(const struct sb_cmd *cmd)
+{
+	const char *space = strrchr(cmd->name, ' ');
+
+	return space ? space + 1 : cmd->name;
+}
+
+static void print_commands(const struct sb_cmd *const *table, FILE *out)
+{
+	fputs("\nCommands:\n", out);
+	for (; *table; table++)
+		fprintf(out, "  %-8s  %s\n", last_word(*table), (*table)->summary);
+}
+
 static void print_overview(FILE *out)
 {
 	fputs("sbrun - sandboxes from OCI images, with IPv6-only networking\n\n"
-	      "Usage: sbrun [OPTIONS] COMMAND …\n\nCommands:\n",
+	      "Usage: sbrun [OPTIONS] COMMAND …\n",
 	      out);
-	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+	print_commands(commands, out);
 	fputs("\nOptions, before the command or among its own:\n", out);
 	sb_opts_help(common, out);
 	sb_opts_help(before, out);
@@ -56,6 +75,8 @@ static void print_overview(FILE *out)
 static void print_help(const struct sb_cmd *cmd)
 {
 	printf("%s\n\nUsage: sbrun %s [OPTIONS] %s\n", cmd->summary, cmd->name, cmd->args);
+	if (cmd->subs)
+		print_commands(cmd->subs, stdout);
 	if (cmd->opts) {
 		printf("\nOptions:\n");
 		sb_opts_help(cmd->opts, stdout);
@@ -66,20 +87,27 @@ static void print_help(const struct sb_cmd *cmd)
 		printf("\n%s", cmd->text);
 }
 
-static const struct sb_cmd *find_command(const char *name, struct sb_err *err)
+/* @parent: the command that @table is of; NULL for sbrun itself. */
+static const struct sb_cmd *find_command(const struct sb_cmd *const *table,
+					 const struct sb_cmd *parent, const char *name,
+					 struct sb_err *err)
 {
-	const char *names[SB_ARRAY_SIZE(commands)];
+	const char *names[COMMANDS_MAX];
 	const char *similar;
+	size_t n = 0;
 
-	for (size_t i = 0; i < SB_ARRAY_SIZE(commands); i++) {
-		names[i] = commands[i]->name;
-		if (!strcmp(names[i], name))
-			return commands[i];
+	for (; table[n] && n < COMMANDS_MAX; n++) {
+		names[n] = last_word(table[n]);
+		if (!strcmp(names[n], name))
+			return table[n];
 	}
 	sb_err_refuse(err, EINVAL, "unknown command '%.80s'", name);
-	similar = sb_opts_similar(name, names, SB_ARRAY_SIZE(commands));
-	sb_err_hint(err, similar ? "did you mean '%s'?" : "'sbrun --help' lists the commands",
-		    similar);
+	similar = sb_opts_similar(name, names, n);
+	if (similar)
+		sb_err_hint(err, "did you mean '%s'?", similar);
+	else
+		sb_err_hint(err, "'sbrun %s%s--help' lists the commands",
+			    parent ? parent->name : "", parent ? " " : "");
 	return NULL;
 }
 
@@ -191,6 +219,28 @@ static int parse_front(struct sb_cli *cli, int argc, const char **argv, struct s
 	return parse_front(cli, n, argv, err);
 }
 
+/*
+ * The command that the next word means, and the words after it. @cmd itself if there is no word:
+ * then its help is wanted, or it says what is missing.
+ */
+static const struct sb_cmd *descend(struct sb_cli *cli, const struct sb_cmd *cmd, int *argc,
+				    const char ***argv, struct sb_err *err)
+{
+	const struct sb_opt_set sets[2] = { { NULL, NULL }, { common, cli } };
+	int n = sb_opts_parse(sets, true, *argc, *argv, err);
+	const struct sb_cmd *sub;
+
+	if (n < 0)
+		return NULL;
+	*argc = n;
+	if (n == 0)
+		return cmd;
+	sub = find_command(cmd->subs, cmd, (*argv)[0], err);
+	--*argc;
+	++*argv;
+	return sub;
+}
+
 int main(int argc, char **argv)
 {
 	struct sb_cli cli = {
@@ -198,7 +248,7 @@ int main(int argc, char **argv)
 		.run_path = from_env("SBRUN_RUN", SB_RUN_DEFAULT),
 		.home = SB_HOME_INIT,
 	};
-	const char **words = (const char **)(argv + 1);
+	const char **words = (const char **)(argv + 1), **rest;
 	struct sb_err err = SB_ERR_INIT;
 	const struct sb_cmd *cmd = NULL;
 	int n;
@@ -213,12 +263,16 @@ int main(int argc, char **argv)
 		print_overview(cli.help ? stdout : stderr);
 		return cli.help ? finish_output() : SB_EXIT_FAILED;
 	}
+	rest = words + 1;
 	if (n > 0)
-		cmd = find_command(words[0], &err);
+		cmd = find_command(commands, NULL, words[0], &err);
 	else if (n == 0)
 		sb_err_refuse(&err, EINVAL, "a command is missing");
+	n--;
+	if (cmd && cmd->subs)
+		cmd = descend(&cli, cmd, &n, &rest, &err);
 	if (cmd)
-		return dispatch(&cli, cmd, n - 1, words + 1);
+		return dispatch(&cli, cmd, n, rest);
 	cli.json |= wants_json(argc - 1, words);
 	sb_out_error(&cli, NULL, &err);
 	return SB_EXIT_FAILED;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "images/image.h"
+#include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
@@ -90,16 +91,27 @@ static void down_name(void *ctx)
 	sb_home_release(sb->home, "names", sb->rec.id);
 }
 
+/*
+ * The link keeps the image in the store for as long as the sandbox has files there; until now the
+ * lock of the store did.
+ */
 static int up_data(void *ctx, struct sb_err *err)
 {
 	struct sb_sandbox *sb = ctx;
-	char path[64];
+	char path[64], manifest[SB_DIGEST_SIZE];
 
 	snprintf(path, sizeof(path), "%s/%s", sb->home->data_dir, sb->rec.id);
 	if (mkdirat(sb->home->store_fd, path, 0700) < 0)
 		return sb_err_set(err, errno, "make '%s/%s'", sb->home->store_path, path);
 	sb->data_fd = sb_open_dir_at(sb->home->store_fd, path, err);
-	return sb->data_fd < 0 ? -err->code : 0;
+	if (sb->data_fd < 0)
+		return -err->code;
+	sb_digest_file_name(sb->image->digest, manifest);
+	if (symlinkat(manifest, sb->data_fd, SB_STORE_IMAGE_LINK) < 0)
+		return sb_err_set(err, errno, "make '%s/%s/%s'", sb->home->store_path, path,
+				  SB_STORE_IMAGE_LINK);
+	sb_image_unlock(sb->image);
+	return 0;
 }
 
 /*

@@ -10,7 +10,8 @@
  * too: the directory is made first and removed last.
  *
  * Only this home's objects are looked at: its cgroup parent, its two directories, and addresses of
- * its store's prefix that are of no sandbox in that store.
+ * its store's prefix that are of no sandbox in that store. The images of the store come last, after
+ * the home's lock is released: who makes a sandbox takes the store's lock before the home's.
  */
 #include "runtime/sandbox/gc.h"
 
@@ -178,16 +179,44 @@ static int collect_address(const struct in6_addr *addr, void *arg)
 	return 0;
 }
 
+/* All that is no directory of a sandbox: needs every one of them to be known. */
+static int collect_objects(struct collection *c, struct sb_err *err)
+{
+	if (sb_net_prefix(c->home->store_fd, &c->prefix, err) < 0)
+		return -err->code;
+	(void)sb_cgroup_for_each(c->home->cgroup_parent, collect_cgroup, c);
+	(void)sb_net_for_each_address(collect_address, c, err);
+	collect_links(c, "names");
+	collect_links(c, "ids");
+	collect_data(c);
+	if (c->living == 0)
+		sb_cgroup_remove_parent(c->home->cgroup_parent);
+	c->result.network = c->living == 0 && !sb_home_store_is_in_use(c->home);
+	if (c->result.network)
+		sb_net_host_down(&c->prefix);
+	return 0;
+}
+
+static int collect_images(struct collection *c, struct sb_err *err)
+{
+	const struct sb_collection how = { .store_dirfd = c->home->store_fd };
+	int ret = sb_collect(&how, &c->result.images, err);
+
+	c->result.store_busy = ret == -EBUSY;
+	return c->result.store_busy ? 0 : ret;
+}
+
 /**
  * sb_gc() - Remove everything that belongs to no sandbox
  * @home:	home
  * @opportunistic: only sandboxes, and only if nobody else is at it: what every command can afford
- * @ret:	what was removed
+ * @ret:	what was removed; written on success only
  *
- * Safe at any time, beside any other command. Without any sandbox left, the full run also takes the
- * host's part of the network down.
+ * Safe at any time, beside any other command. The full run also removes what nothing needs from the
+ * store; without any sandbox left, it takes the host's part of the network down.
  *
- * Return: 0, or a negative errno value
+ * Return: 0, or a negative errno value (-EPROTO: an image cannot be read, so nothing was removed
+ * from the store)
  */
 int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *ret,
 	  struct sb_err *err)
@@ -200,18 +229,11 @@ int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *r
 		return opportunistic && err->code == EWOULDBLOCK ? 0 : -err->code;
 	(void)sb_home_for_each(home, collect_sandbox, &c);
 	if (!opportunistic) {
-		if (sb_net_prefix(home->store_fd, &c.prefix, err) < 0)
+		if (collect_objects(&c, err) < 0)
 			return -err->code;
-		(void)sb_cgroup_for_each(home->cgroup_parent, collect_cgroup, &c);
-		(void)sb_net_for_each_address(collect_address, &c, err);
-		collect_links(&c, "names");
-		collect_links(&c, "ids");
-		collect_data(&c);
-		if (c.living == 0)
-			sb_cgroup_remove_parent(home->cgroup_parent);
-		c.result.network = c.living == 0 && !sb_home_store_is_in_use(home);
-		if (c.result.network)
-			sb_net_host_down(&c.prefix);
+		sb_close_fd(&lock);
+		if (collect_images(&c, err) < 0)
+			return -err->code;
 	}
 	*ret = c.result;
 	return 0;

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "images/collect.h"
+
 struct sb_err;
 struct sb_home;
 
@@ -15,11 +17,15 @@ struct sb_home;
  * @sandboxes:	sandboxes that were being made or running when their monitor died
  * @objects:	cgroups, firewall elements, names, id ranges and directories without a sandbox
  * @network:	the host's part of the network, as no sandbox is left
+ * @store_busy:	images were being loaded: nothing was removed from the store
+ * @images:	what no image and no sandbox needs any more in the store
  */
 struct sb_gc_result {
 	unsigned int sandboxes;
 	unsigned int objects;
 	bool network;
+	bool store_busy;
+	struct sb_collected images;
 };
 
 int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *ret,

@@ -12,12 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/path.h"
 #include "runtime/container/idmap.h"
-
-#define DATA_PREFIX "sandboxes"
 
 /* User ids for containers: systemd, docs/UIDS-GIDS.md, "Container UID ranges". */
 #define IDS_FIRST 524288U
@@ -68,7 +67,7 @@ int sb_home_open(const char *store_path, const char *run_path, struct sb_home *r
 	if (strcmp(run_path, SB_RUN_DEFAULT) != 0)
 		snprintf(suffix, sizeof(suffix), "-%08x", hash(run_path));
 	snprintf(home.cgroup_parent, sizeof(home.cgroup_parent), "sbrun%s", suffix);
-	snprintf(home.data_dir, sizeof(home.data_dir), DATA_PREFIX "%s", suffix);
+	snprintf(home.data_dir, sizeof(home.data_dir), SB_STORE_SANDBOXES "%s", suffix);
 	home.store_fd = sb_ensure_dir_at(AT_FDCWD, store_path, 0700, err);
 	if (home.store_fd < 0)
 		return -err->code;
@@ -226,7 +225,7 @@ bool sb_home_store_is_in_use(const struct sb_home *home)
 		_cleanup_dir_ DIR *data = NULL;
 		struct dirent *d;
 
-		if (strncmp(e->d_name, DATA_PREFIX, strlen(DATA_PREFIX)) != 0)
+		if (strncmp(e->d_name, SB_STORE_SANDBOXES, strlen(SB_STORE_SANDBOXES)) != 0)
 			continue;
 		data = sb_opendir_at(home->store_fd, e->d_name);
 		while (data && (d = readdir(data)))
@@ -251,7 +250,7 @@ bool sb_home_has_data(const struct sb_home *home, const char *id)
 	while (dir && (e = readdir(dir))) {
 		char path[300];
 
-		if (strncmp(e->d_name, DATA_PREFIX, strlen(DATA_PREFIX)) != 0)
+		if (strncmp(e->d_name, SB_STORE_SANDBOXES, strlen(SB_STORE_SANDBOXES)) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", e->d_name, id);
 		if (faccessat(home->store_fd, path, F_OK, 0) == 0)

@@ -6,7 +6,8 @@
  *   <run>/names/<name>   symbolic link whose target is the id: taking a name is one atomic call
  *   <run>/ids/<slot>     likewise for the ranges of user ids
  *   <run>/lock           held shared while a sandbox directory is being made, exclusively by gc
- *   <store>/sandboxes/<id>/   its writable layer and logs (sandboxes-<hash> for another <run>)
+ *   <store>/sandboxes/<id>/   its writable layer and logs, and a link that keeps its image
+ *                             (sandboxes-<hash> for another <run>)
  *
  * <run> is on tmpfs and gone after a reboot, as the processes are; <store> stays.
  */

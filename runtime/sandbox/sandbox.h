@@ -54,7 +54,8 @@ struct sb_create {
 /**
  * struct sb_sandbox - a sandbox as its monitor, or garbage collection, holds it
  * @home:	where it belongs; borrowed
- * @image:	image it is made from; borrowed, NULL for garbage collection
+ * @image:	image it is made from, locked until the writable layer names it; borrowed, NULL for
+ *		garbage collection
  * @create:	how it is to be; likewise
  * @rec:	what is known about it
  * @plan:	its attachment to the network
@@ -73,7 +74,7 @@ struct sb_create {
  */
 struct sb_sandbox {
 	const struct sb_home *home;
-	const struct sb_image *image;
+	struct sb_image *image;
 	const struct sb_create *create;
 	struct sb_record rec;
 	struct sb_net_plan plan;
@@ -99,7 +100,7 @@ void sb_sandbox_remove(struct sb_sandbox *sb);
 void sb_sandbox_discard(struct sb_sandbox *sb);
 
 int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
-		     const struct sb_image *image, char ret_id[SB_ID_LEN], struct sb_err *err);
+		     struct sb_image *image, char ret_id[SB_ID_LEN], struct sb_err *err);
 void sb_monitor_run(struct sb_sandbox *sb, int client_fd) __attribute__((noreturn));
 
 #endif /* SB_SANDBOX_SANDBOX_H */

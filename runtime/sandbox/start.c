@@ -83,7 +83,8 @@ static int fill_record(struct sb_record *rec, const struct sb_create *c,
  * sb_sandbox_start() - Make a sandbox, supervised by a process of its own
  * @home:	home
  * @create:	how it is to be
- * @image:	image that sb_image_open() found
+ * @image:	image that sb_image_open() found; unlocked on success: the sandbox keeps it from now
+ * on
  * @ret_id:	its id
  *
  * Needs root and a single-threaded caller. The monitor is no child that the caller has to wait for.
@@ -92,7 +93,7 @@ static int fill_record(struct sb_record *rec, const struct sb_create *c,
  * Return: a connection to the monitor, as from sb_client_connect(), or a negative errno value
  */
 int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
-		     const struct sb_image *image, char ret_id[SB_ID_LEN], struct sb_err *err)
+		     struct sb_image *image, char ret_id[SB_ID_LEN], struct sb_err *err)
 {
 	_cleanup_fd_ int conn = -1, monitor_end = -1;
 	_cleanup_json_ json_t *reply = NULL;
@@ -125,6 +126,9 @@ int sb_sandbox_start(const struct sb_home *home, const struct sb_create *create,
 	if (pid < 0)
 		return sb_err_set(err, errno, "fork the monitor");
 	sb_close_fd(&monitor_end);
+	/* The monitor has a copy, so the lock holds until it is done with it, even if we are
+	 * killed. */
+	sb_image_unlock(image);
 	if (sb_client_recv(conn, &reply, NULL, err) < 0)
 		return -err->code;
 	memcpy(ret_id, id, SB_ID_LEN);
