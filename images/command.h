@@ -13,6 +13,9 @@ struct sb_err;
  * struct sb_image_options - the command line; strings are borrowed from it
  * @store:	path of the store
  * @name:	--name, reference for the image; NULL if it was not given
+ * @platform:	--platform; NULL if it was not given
+ * @progress:	--progress; NULL if it was not given
+ * @quiet:	--quiet
  * @json:	--json
  * @args:	what follows the options
  * @n_args:	how many
@@ -20,11 +23,15 @@ struct sb_err;
 struct sb_image_options {
 	const char *store;
 	const char *name;
+	const char *platform;
+	const char *progress;
+	bool quiet;
 	bool json;
 	char *const *args;
 	int n_args;
 };
 
+int sb_command_pull(const struct sb_image_options *o, struct sb_err *err);
 int sb_command_load(const struct sb_image_options *o, struct sb_err *err);
 
 #endif /* SB_IMAGES_COMMAND_H */

@@ -11,12 +11,11 @@
 
 #include "images/digest.h"
 #include "images/image.h"
+#include "images/limits.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
-
-#define LAYERS_MAX 128 /* more are refused; overlay itself stops at 500 lower directories */
 
 /* "+hh:mm" or "-hh:mm" to minutes. */
 static int parse_offset(const char *s, int64_t *ret_minutes)
@@ -114,9 +113,9 @@ static int take_diff_ids(const json_t *root, struct sb_strv *ret, struct sb_err 
 		return sb_err_refuse(err, EPROTO, "the type of 'rootfs' is not 'layers'");
 	if (sb_json_get_strv(rootfs, "diff_ids", ret, err) < 0)
 		return -err->code;
-	if (ret->n > LAYERS_MAX)
+	if (ret->n > SB_IMAGE_LAYERS_MAX)
 		return sb_err_refuse(err, EPROTO, "%zu layers are more than %d", ret->n,
-				     LAYERS_MAX);
+				     SB_IMAGE_LAYERS_MAX);
 	for (size_t i = 0; i < ret->n; i++)
 		if (sb_digest_check(ret->v[i], "layer's tar (diff_id)", err) < 0)
 			return -err->code;

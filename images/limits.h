@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SB_IMAGE_LAYERS_MAX 128 /* of one image; overlay itself stops at 500 directories */
+
 #define SB_LAYER_NAME_MAX 255 /* bytes of one path component: NAME_MAX of Linux */
 #define SB_LAYER_PATH_SIZE                                                     \
 	4096 /* bytes of a path or link target with its NUL: PATH_MAX of Linux \

@@ -51,6 +51,8 @@ struct sb_load {
  * @reference:		full reference it is to get
  * @digest:		manifest digest
  * @config_digest:	config digest
+ * @stands_for:		what the reference stands for in its registry: the digest of an index, or
+ *			@digest again; "" if it comes from no registry
  * @layers:		how many it has
  * @size_bytes:		content of their files
  */
@@ -58,6 +60,7 @@ struct sb_loaded {
 	char reference[SB_REFERENCE_SIZE];
 	char digest[SB_DIGEST_SIZE];
 	char config_digest[SB_DIGEST_SIZE];
+	char stands_for[SB_DIGEST_SIZE];
 	uint32_t layers;
 	uint64_t size_bytes;
 };

@@ -23,19 +23,28 @@
 
 static const char help[] =
 	"Usage: sbrun-image load --store DIR [--name REFERENCE] [--json] SOURCE\n"
+	"       sbrun-image pull --store DIR [--platform OS/ARCH[/VARIANT]] [--quiet]\n"
+	"                        [--progress MODE] [--json] REFERENCE\n"
 	"\n"
-	"The part of sbrun that meets archives. Called by 'sbrun load'.\n"
+	"The part of sbrun that meets archives and registries. Called by the commands of sbrun.\n"
 	"\n"
 	"load unpacks container images into the store. SOURCE is an OCI layout directory, an\n"
 	"oci-archive, a docker-archive (both may be compressed by gzip or zstd), or '-' for one\n"
 	"of the archives on standard input.\n"
 	"\n"
+	"pull fetches a container image from its registry.\n"
+	"\n"
 	"  --store DIR        the store; made with mode 0700 if it is missing\n"
 	"  --name REFERENCE   name for the image; default: the names in the archive\n"
-	"  --json             print "
+	"  --platform P       the image for linux/ARCH[/VARIANT] instead of this machine\n"
+	"  --quiet            no progress, and print the digest of the manifest only\n"
+	"  --progress MODE    auto: bars on a terminal, else lines, on standard error; none;\n"
+	"                     json: JSON lines on standard output\n"
+	"  --json             load: print "
 	"{\"images\":[{\"reference\",\"fullReference\",\"digest\",\"layers\",\n"
-	"                     \"sizeBytes\"}]}, or on failure "
-	"{\"error\":{\"code\",\"message\",\"hint\"}}\n"
+	"                     \"sizeBytes\"}]}; pull: one such object with \"event\":\"pulled\"; "
+	"on\n"
+	"                     failure {\"error\":{\"code\",\"message\",\"hint\"}}\n"
 	"  --help             print this text\n"
 	"\n"
 	"Exit codes: 0 done, 125 failed and nothing stored. Errors are one line on standard "
@@ -53,6 +62,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "load", "snj", 1, 1, sb_command_load },
+	{ "pull", "spPqj", 1, 1, sb_command_pull },
 };
 
 static const struct command *find_command(const char *name)
@@ -88,6 +98,9 @@ static int parse_options(const struct command *command, int argc, char **argv,
 	static const struct option table[] = {
 		{ "store", required_argument, NULL, 's' },
 		{ "name", required_argument, NULL, 'n' },
+		{ "platform", required_argument, NULL, 'p' },
+		{ "progress", required_argument, NULL, 'P' },
+		{ "quiet", no_argument, NULL, 'q' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -104,6 +117,12 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			o->store = optarg;
 		else if (c == 'n')
 			o->name = optarg;
+		else if (c == 'p')
+			o->platform = optarg;
+		else if (c == 'P')
+			o->progress = optarg;
+		else if (c == 'q')
+			o->quiet = true;
 		else if (c == 'j')
 			o->json = true;
 		else

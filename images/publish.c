@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,13 +30,14 @@
 #include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/path.h"
 
 /**
  * sb_publish_begin() - Open a store, made if it is new, and a stage in it
- * @store_dirfd:	the store; borrowed
+ * @store_dirfd:	the store; borrowed for as long as the result is used
  * @ret:	ended with sb_publish_end(); written on success only
+ *
+ * Until then nothing is removed from the store: what is found there can be relied on.
  *
  * Return: 0, or a negative errno value
  */
@@ -45,11 +47,15 @@ int sb_publish_begin(int store_dirfd, struct sb_publish *ret, struct sb_err *err
 	struct sb_publish p = SB_PUBLISH_INIT;
 	int r = sb_store_create(store_dirfd, err);
 
+	p.store_dirfd = store_dirfd;
+	if (r == 0) {
+		p.lock_fd = sb_store_lock(store_dirfd, LOCK_SH, err);
+		r = p.lock_fd < 0 ? p.lock_fd : 0;
+	}
 	if (r == 0) {
 		p.layers_dirfd = openat(store_dirfd, SB_STORE_LAYERS, flags);
 		p.blobs_dirfd = openat(store_dirfd, SB_STORE_BLOBS, flags);
-		p.refs_dirfd = openat(store_dirfd, SB_STORE_REFS, flags);
-		if (p.layers_dirfd < 0 || p.blobs_dirfd < 0 || p.refs_dirfd < 0)
+		if (p.layers_dirfd < 0 || p.blobs_dirfd < 0)
 			r = sb_err_set(err, errno, "open the store");
 	}
 	if (r == 0)
@@ -137,27 +143,13 @@ int sb_publish_layers(const struct sb_publish *p, struct sb_err *err)
 static int publish_ref(const struct sb_publish *p, const struct sb_loaded *image,
 		       struct sb_err *err)
 {
-	char name[SB_STORE_NAME_SIZE], text[SB_DIGEST_SIZE + 1];
-	_cleanup_fd_ int fd = -1;
+	char name[SB_STORE_NAME_SIZE];
 	struct sb_image_ref ref;
-	int n, r;
 
 	if (sb_reference_parse(image->reference, &ref, err) < 0 ||
 	    sb_store_ref_file_name(&ref, name, err) < 0)
 		return -err->code;
-	n = snprintf(text, sizeof(text), "%s\n", image->digest);
-	fd = openat(p->stage.dirfd, "ref", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return sb_err_set(err, errno, "create a reference in the store");
-	r = sb_write_all(fd, text, (size_t)n);
-	if (r < 0)
-		return sb_err_set(err, -r, "write a reference in the store");
-	if (fsync(fd) < 0)
-		return sb_err_set(err, errno, "sync a reference in the store");
-	if (renameat(p->stage.dirfd, "ref", p->refs_dirfd, name) < 0)
-		return sb_err_set(err, errno, "rename '%s' in the store", name);
-	return 0;
+	return sb_store_write_ref(p->store_dirfd, name, image->digest, image->stands_for, err);
 }
 
 /**
@@ -182,7 +174,7 @@ int sb_publish_images(const struct sb_publish *p, const struct sb_loaded *images
 		if (publish_ref(p, &images[i], err) < 0)
 			return -err->code;
 	}
-	return sync_dir(p->refs_dirfd, err);
+	return 0;
 }
 
 /**
@@ -194,5 +186,5 @@ void sb_publish_end(struct sb_publish *p)
 	sb_stage_destroy(&p->stage);
 	sb_close_fd(&p->layers_dirfd);
 	sb_close_fd(&p->blobs_dirfd);
-	sb_close_fd(&p->refs_dirfd);
+	sb_close_fd(&p->lock_fd);
 }

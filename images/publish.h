@@ -14,21 +14,24 @@ struct sb_loaded;
 
 /**
  * struct sb_publish - a store and a stage in it
+ * @store_dirfd:	the store, borrowed
+ * @lock_fd:		sb_store_lock(), shared
  * @stage:		where things are made
  * @layers_dirfd:	layers/ of the store, owned
  * @blobs_dirfd:	blobs/ of the store, owned
- * @refs_dirfd:		refs/ of the store, owned
  */
 struct sb_publish {
+	int store_dirfd;
+	int lock_fd;
 	struct sb_stage stage;
 	int layers_dirfd;
 	int blobs_dirfd;
-	int refs_dirfd;
 };
 
-#define SB_PUBLISH_INIT                                                                          \
-	{                                                                                        \
-		.stage = SB_STAGE_INIT, .layers_dirfd = -1, .blobs_dirfd = -1, .refs_dirfd = -1, \
+#define SB_PUBLISH_INIT                                                                       \
+	{                                                                                     \
+		.store_dirfd = -1, .lock_fd = -1, .stage = SB_STAGE_INIT, .layers_dirfd = -1, \
+		.blobs_dirfd = -1                                                             \
 	}
 
 int sb_publish_begin(int store_dirfd, struct sb_publish *ret, struct sb_err *err);

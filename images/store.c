@@ -33,7 +33,7 @@
 int sb_store_create(int store_dirfd, struct sb_err *err)
 {
 	static const char *const names[] = { SB_STORE_REFS, SB_STORE_BLOBS, SB_STORE_LAYERS,
-					     SB_STORE_TMP };
+					     SB_STORE_PARTIAL, SB_STORE_TMP };
 
 	for (size_t i = 0; i < SB_ARRAY_SIZE(names); i++)
 		if (mkdirat(store_dirfd, names[i], 0700) < 0 && errno != EEXIST)

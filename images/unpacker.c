@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -50,6 +51,16 @@ static int ask_for_opaque(void *arg, int dirfd)
 	return answer.type == SB_WIRE_OPAQUE ? answer.code : -EIO;
 }
 
+static void tell_unpacked(void *arg, const char *diff_id)
+{
+	struct sb_wire msg = { .type = SB_WIRE_UNPACKED };
+	struct client *c = arg;
+
+	memcpy(msg.diff_id, diff_id, sizeof(msg.diff_id));
+	/* Only for the display; if the parent is gone, we die with it. */
+	(void)sb_wire_send(c->sock, &msg, NULL, 0);
+}
+
 static int report(int sock, const struct sb_loaded_list *images, struct sb_err *err)
 {
 	for (size_t i = 0; i < images->n; i++) {
@@ -65,7 +76,9 @@ static int report(int sock, const struct sb_loaded_list *images, struct sb_err *
 static int run(int sock, void *arg)
 {
 	struct client client = { .sock = sock, .lock = PTHREAD_MUTEX_INITIALIZER };
-	const struct sb_layer_hooks hooks = { .set_opaque = ask_for_opaque, .ctx = &client };
+	const struct sb_layer_hooks hooks = { .set_opaque = ask_for_opaque,
+					      .unpacked = tell_unpacked,
+					      .ctx = &client };
 	struct sb_loaded_list images = SB_LOADED_LIST_INIT;
 	struct sb_wire failed = { .type = SB_WIRE_FAILED, .err = SB_ERR_INIT };
 	struct sb_load load = *(const struct sb_load *)arg;
@@ -105,14 +118,16 @@ static int run(int sock, void *arg)
  */
 int sb_unpacker_start(const struct sb_load *load, struct sb_unpacker *ret, struct sb_err *err)
 {
-	const int keep[] = { load->stage_dirfd, load->layers_dirfd, load->source_fd };
-	const struct sb_worker_job job = { .name = NAME,
-					   .run = run,
-					   .arg = (void *)(uintptr_t)load,
-					   .keep = keep,
-					   .n_keep = SB_ARRAY_SIZE(keep) };
+	int keep[SB_WORKER_KEEP_MAX] = { load->stage_dirfd, load->layers_dirfd, load->source_fd };
+	struct sb_worker_job job = {
+		.name = NAME, .run = run, .arg = (void *)(uintptr_t)load, .keep = keep, .n_keep = 3
+	};
 	struct sb_unpacker u = SB_UNPACKER_INIT;
 
+	if (load->n_fetched > SB_WORKER_KEEP_MAX - job.n_keep)
+		return sb_err_set(err, EMFILE, "start the " NAME);
+	for (size_t i = 0; i < load->n_fetched; i++)
+		keep[job.n_keep++] = load->fetched[i].fd;
 	u.stage_fd = load->stage_dirfd;
 	if (sb_worker_start(&job, &u.worker, err) < 0)
 		return -err->code;
@@ -144,6 +159,7 @@ int sb_unpacker_serve(struct sb_unpacker *u, struct sb_err *err)
 	struct sb_wire msg;
 	int r = sb_wire_recv(u->worker.sock, &msg, &fds, err);
 
+	u->unpacked[0] = '\0';
 	if (r <= 0)
 		return r;
 	switch ((enum sb_wire_type)msg.type) {
@@ -158,6 +174,15 @@ int sb_unpacker_serve(struct sb_unpacker *u, struct sb_err *err)
 	case SB_WIRE_FAILED:
 		u->err = msg.err;
 		break;
+	case SB_WIRE_UNPACKED:
+		memcpy(u->unpacked, msg.diff_id, sizeof(u->unpacked));
+		break;
+	case SB_WIRE_CURRENT:
+	case SB_WIRE_FOUND:
+	case SB_WIRE_LAYER:
+	case SB_WIRE_FETCH:
+	case SB_WIRE_FETCHED:
+	case SB_WIRE_NOTICE:
 	default:
 		r = sb_err_refuse(err, EPROTO, "the " NAME " sends nonsense");
 	}

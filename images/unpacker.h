@@ -13,12 +13,14 @@
  * struct sb_unpacker - a running unpacker
  * @worker:	the process
  * @stage_fd:	its stage, borrowed
+ * @unpacked:	diff_id of the layer that the last message said is unpacked; else ""
  * @images:	what it has reported
  * @err:	why it failed; code 0 if it did not say so
  */
 struct sb_unpacker {
 	struct sb_worker worker;
 	int stage_fd;
+	char unpacked[SB_DIGEST_SIZE];
 	struct sb_loaded_list images;
 	struct sb_err err;
 };

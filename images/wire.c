@@ -40,10 +40,30 @@ static int check_image(struct sb_loaded *image, struct sb_err *err)
 	END(image->reference);
 	END(image->digest);
 	END(image->config_digest);
+	image->stands_for[0] = '\0'; /* not the sender's to say */
 	if (sb_digest_check(image->digest, "image manifest", err) < 0 ||
 	    sb_digest_check(image->config_digest, "image config", err) < 0)
 		return -err->code;
 	return image->reference[0] ? sb_reference_parse(image->reference, &ref, err) : 0;
+}
+
+static int check(struct sb_wire *msg, struct sb_err *err)
+{
+	END(msg->digest);
+	END(msg->diff_id);
+	END(msg->err.msg);
+	END(msg->err.hint);
+	make_printable(msg->err.msg);
+	make_printable(msg->err.hint);
+	if (msg->err.code <= 0)
+		msg->err.code = EIO;
+	if ((msg->type == SB_WIRE_IMAGE || msg->type == SB_WIRE_FOUND) &&
+	    check_image(&msg->image, err) < 0)
+		return -err->code;
+	if ((msg->type == SB_WIRE_FOUND || msg->type == SB_WIRE_LAYER) &&
+	    sb_digest_check(msg->digest, "blob", err) < 0)
+		return -err->code;
+	return msg->type == SB_WIRE_LAYER ? sb_digest_check(msg->diff_id, "layer", err) : 0;
 }
 
 /**
@@ -58,27 +78,17 @@ static int check_image(struct sb_loaded *image, struct sb_err *err)
 int sb_wire_recv(int sock, struct sb_wire *ret, struct sb_wire_fds *ret_fds, struct sb_err *err)
 {
 	ssize_t n = sb_recv_fds(sock, ret, sizeof(*ret), ret_fds->v, &ret_fds->n);
-	int r = 1;
+	int r;
 
 	if (n == 0 || n == -ECONNRESET)
 		return 0;
 	if (n < 0)
 		return sb_err_set(err, (int)-n, "receive a message");
-	if ((size_t)n != sizeof(*ret)) {
-		r = sb_err_refuse(err, EPROTO, "a message has %zd bytes", n);
-	} else if (ret->type == SB_WIRE_IMAGE) {
-		r = check_image(&ret->image, err) < 0 ? -err->code : 1;
-	} else if (ret->type == SB_WIRE_FAILED) {
-		END(ret->err.msg);
-		END(ret->err.hint);
-		make_printable(ret->err.msg);
-		make_printable(ret->err.hint);
-		if (ret->err.code <= 0)
-			ret->err.code = EIO;
-	}
+	r = (size_t)n == sizeof(*ret) ? check(ret, err)
+				      : sb_err_refuse(err, EPROTO, "a message has %zd bytes", n);
 	if (r < 0)
 		sb_wire_close(ret_fds);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 /**
