@@ -11,9 +11,9 @@
 #include "images/command.h"
 #include "images/hosts.h"
 #include "images/image.h"
+#include "images/known.h"
 #include "images/progress.h"
 #include "images/pull.h"
-#include "images/resolve.h"
 #include "images/settings.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -49,33 +49,6 @@ static int parse_progress(const char *word, enum sb_progress_mode *ret, struct s
 	return sb_err_refuse(err, EINVAL, "--progress is auto, none or json, not '%.20s'", word);
 }
 
-/*
- * What the store has under @reference: image in @ret_image, and in @ret_known what the name stood
- * for in its registry. Neither is written if the store has none, or one for something else.
- */
-static void find_stored(int store_dirfd, const char *reference, const struct sb_platform *platform,
-			struct sb_loaded *ret_image, char *ret_known)
-{
-	struct sb_image image = SB_IMAGE_INIT;
-	struct sb_err ignored = SB_ERR_INIT;
-	struct sb_resolved found;
-
-	if (sb_resolve(store_dirfd, reference, &found, &ignored) < 0 || !found.index[0] ||
-	    sb_image_open(store_dirfd, reference, &image, &ignored) < 0)
-		return;
-	/* A config does not tell all about its variant. */
-	if (image.architecture && !strcmp(image.architecture, platform->architecture) &&
-	    !platform->variant[0]) {
-		*ret_image = (struct sb_loaded){ .layers = (uint32_t)image.layers.n };
-		snprintf(ret_image->reference, sizeof(ret_image->reference), "%s", reference);
-		memcpy(ret_image->digest, found.digest, sizeof(ret_image->digest));
-		memcpy(ret_image->stands_for, found.index, sizeof(ret_image->stands_for));
-		ret_image->size_bytes = sb_image_unpacked_bytes(store_dirfd, &image);
-		memcpy(ret_known, found.index, SB_DIGEST_SIZE);
-	}
-	sb_image_done(&image);
-}
-
 static int print_pulled(const struct sb_image_options *o, const struct sb_loaded *image,
 			struct sb_err *err)
 {
@@ -86,9 +59,9 @@ static int print_pulled(const struct sb_image_options *o, const struct sb_loaded
 	(void)sb_image_familiar(image->reference, familiar, sizeof(familiar));
 	if (o->json) {
 		json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "pulled",
-				 "reference", familiar, "fullReference", image->reference,
-				 "digest", image->digest, "indexDigest", image->stands_for,
-				 "layers", (json_int_t)image->layers, "sizeBytes",
+				 "reference", familiar, "fullReference", image->reference, "digest",
+				 image->digest, "indexDigest", image->stands_for, "layers",
+				 (json_int_t)image->layers, "sizeBytes",
 				 (json_int_t)image->size_bytes);
 		if (json && !strcmp(image->digest, image->stands_for))
 			(void)json_object_del(json, "indexDigest");
@@ -155,7 +128,8 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err)
 	job.store_dirfd = store;
 	job.reference = full;
 	job.progress = progress;
-	find_stored(store, full, &job.fetch.platform, &image, job.fetch.known);
+	if (sb_known_find(store, full, &job.fetch.platform, &image))
+		memcpy(job.fetch.known, image.stands_for, sizeof(job.fetch.known));
 	if (sb_pull_run(&job, &image, err) < 0)
 		return -err->code;
 	return print_pulled(o, &image, err);

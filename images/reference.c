@@ -199,6 +199,27 @@ int sb_reference_parse(const char *text, struct sb_image_ref *ret, struct sb_err
 }
 
 /**
+ * sb_reference_parse_host() - A registry as it stands at the front of references
+ * @text:	"docker.io", "[::1]:5000"
+ * @ret_host:	the same, "index.docker.io" as "docker.io"; room for SB_REFERENCE_NAME_MAX + 1 bytes
+ *
+ * Return: 0 or -EINVAL
+ */
+int sb_reference_parse_host(const char *text, char *ret_host, struct sb_err *err)
+{
+	struct sb_image_ref ref = { .tag = "" };
+	char name[SB_REFERENCE_NAME_MAX + 1];
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/x", text) >= sizeof(name) ||
+	    strchr(text, '/') || !host_length(name) || take_name(text, name, &ref, err) < 0)
+		return sb_err_refuse(err, EINVAL,
+				     "'%.100s' is not a registry, such as docker.io or [::1]:5000",
+				     text);
+	snprintf(ret_host, sizeof(ref.name), "%.*s", (int)strcspn(ref.name, "/"), ref.name);
+	return 0;
+}
+
+/**
  * sb_reference_format() - A reference in full, the form under which the store keeps it
  * @ref:	reference
  * @buf:	"host/path[:tag][@digest]"

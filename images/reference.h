@@ -32,6 +32,7 @@ struct sb_image_ref {
 
 int sb_reference_parse(const char *text, struct sb_image_ref *ret, struct sb_err *err);
 int sb_reference_complete(const char *text, char *buf, size_t size, struct sb_err *err);
+int sb_reference_parse_host(const char *text, char *ret_host, struct sb_err *err);
 void sb_reference_format(const struct sb_image_ref *ref, char *buf, size_t size);
 void sb_reference_familiar(const struct sb_image_ref *ref, char *buf, size_t size);
 

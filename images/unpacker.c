@@ -18,6 +18,7 @@
 
 #include <openssl/crypto.h>
 
+#include "images/bundle.h"
 #include "images/confine.h"
 #include "images/tree.h"
 #include "images/wire.h"
