@@ -217,3 +217,25 @@ json_t *sb_json_from_err(const struct sb_err *err)
 			 hint[0] ? sb_str_clean(hint) : NULL, "exitCode",
 			 err->exit_code ? err->exit_code : 125);
 }
+
+/**
+ * sb_json_to_err() - The error that sb_json_from_err() was given, in another process
+ * @obj:	{"error": {…}}; what is missing in it gets a default
+ *
+ * Return: the negative errno value, with @err filled in
+ */
+int sb_json_to_err(const json_t *obj, struct sb_err *err)
+{
+	const json_t *e = json_object_get(obj, "error");
+	struct sb_err ignored = SB_ERR_INIT;
+	const char *message = "", *hint = "";
+	int64_t code = EIO, exit_code = 0;
+
+	(void)sb_json_get_str(e, "message", &message, &ignored);
+	(void)sb_json_get_str(e, "hint", &hint, &ignored);
+	(void)sb_json_get_int(e, "errno", &code, &ignored);
+	(void)sb_json_get_int(e, "exitCode", &exit_code, &ignored);
+	sb_err_refuse(err, (int)code, "%s", message); /* it has the errno text already */
+	err->exit_code = (int)exit_code;
+	return sb_err_hint(err, "%s", hint);
+}

@@ -33,5 +33,6 @@ int sb_json_get_bool(const json_t *obj, const char *key, int *ret, struct sb_err
 int sb_json_get_strv(const json_t *obj, const char *key, struct sb_strv *ret, struct sb_err *err);
 json_t *sb_json_from_strv(const struct sb_strv *list);
 json_t *sb_json_from_err(const struct sb_err *err);
+int sb_json_to_err(const json_t *obj, struct sb_err *err);
 
 #endif /* SB_BASE_JSON_H */

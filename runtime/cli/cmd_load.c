@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_load.c - sbrun load: hands over to sbrun-image, which meets the hostile bytes */
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <stddef.h>
 
-#include "runtime/base/err.h"
-#include "runtime/base/program.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/image_program.h"
 
 /**
  * struct load_opts - options of load
@@ -28,7 +24,6 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 {
 	const struct load_opts *o = opts;
 	const char *args[9] = { "sbrun-image", "load", "--store", cli->store_path };
-	char path[PATH_MAX];
 	int n = 4;
 
 	(void)argc;
@@ -39,11 +34,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	if (cli->json)
 		args[n++] = "--json";
 	args[n++] = argv[0];
-	if (sb_program_find("sbrun-image", path, sizeof(path), err) < 0)
-		return -err->code;
-	(void)fflush(NULL);
-	(void)execv(path, (char **)args);
-	return sb_err_set(err, errno, "execute '%s'", path);
+	return sb_image_program_exec(args, err);
 }
 
 const struct sb_cmd sb_cmd_load = {

@@ -11,6 +11,7 @@
 #include "runtime/base/json.h"
 #include "runtime/base/str.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/image_program.h"
 #include "runtime/sandbox/attach.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/sandbox.h"
@@ -19,6 +20,7 @@
  * struct run_opts - options of run and create
  * @name:	name of the sandbox
  * @env:	variables on top of the image's
+ * @pull:	when to pull the image; NULL: as configured
  * @cwd:	working directory
  * @user:	user
  * @memory:	bytes; 0 = no limit
@@ -34,6 +36,7 @@
 struct run_opts {
 	const char *name;
 	struct sb_strv env;
+	const char *pull;
 	const char *cwd;
 	const char *user;
 	uint64_t memory;
@@ -56,6 +59,7 @@ static const struct run_opts defaults = {
 #define SANDBOX_OPTIONS                                                                               \
 	{ "name", 'n', SB_OPT_NAME, OPT(name), "NAME", "give the sandbox a name" },                   \
 		{ "env", 'e', SB_OPT_ENV, OPT(env), "K[=V]", "set a variable (K alone: take ours)" }, \
+		{ "pull", 0, SB_OPT_STR, OPT(pull), "WHEN", "always, missing, never or newer" },      \
 		{ "workdir", 'w', SB_OPT_STR, OPT(cwd), "DIR", "working directory" },                 \
 		{ "user", 'u', SB_OPT_STR, OPT(user), "USER[:GRP]", "user name or number" },          \
 		{ "memory", 'm', SB_OPT_SIZE, OPT(memory), "BYTES", "memory limit, such as 512m" },   \
@@ -150,7 +154,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	json_t *request;
 	int ret;
 
-	if (sb_image_open(cli->home.store_fd, argv[0], &image, err) < 0)
+	if (sb_image_obtain(cli, argv[0], o->pull, &image, err) < 0)
 		return -err->code;
 	request = make_request(o, &image, argc - 1, argv + 1, err);
 	if (!request)
@@ -168,15 +172,16 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 
 static int create(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
 {
+	const struct run_opts *o = opts;
 	_cleanup_(cleanup_image) struct sb_image image = SB_IMAGE_INIT;
 	_cleanup_record_ struct sb_record rec = SB_RECORD_INIT;
 	_cleanup_fd_ int conn = -1;
 	char id[SB_ID_LEN];
 
 	(void)argc;
-	if (sb_image_open(cli->home.store_fd, argv[0], &image, err) < 0)
+	if (sb_image_obtain(cli, argv[0], o->pull, &image, err) < 0)
 		return -err->code;
-	conn = start(cli, opts, &image, false, id, err);
+	conn = start(cli, o, &image, false, id, err);
 	if (conn < 0)
 		return -err->code;
 	if (!cli->json) {

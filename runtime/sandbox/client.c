@@ -87,22 +87,6 @@ int sb_client_send(int conn, json_t *message, const int *fds, size_t n_fds, stru
 	return ret < 0 ? sb_err_set(err, -ret, "send to the monitor") : 0;
 }
 
-/* Turn {"error": {…}} back into the error it was made from. */
-static int to_error(const json_t *e, struct sb_err *err)
-{
-	struct sb_err ignored = SB_ERR_INIT;
-	const char *message = "", *hint = "";
-	int64_t code = EIO, exit_code = 0;
-
-	(void)sb_json_get_str(e, "message", &message, &ignored);
-	(void)sb_json_get_str(e, "hint", &hint, &ignored);
-	(void)sb_json_get_int(e, "errno", &code, &ignored);
-	(void)sb_json_get_int(e, "exitCode", &exit_code, &ignored);
-	sb_err_refuse(err, (int)code, "%s", message); /* it has the errno text already */
-	err->exit_code = (int)exit_code;
-	return sb_err_hint(err, "%s", hint);
-}
-
 /**
  * sb_client_recv() - Receive one message
  * @conn:	connection
@@ -145,7 +129,7 @@ int sb_client_recv(int conn, json_t **ret, int *ret_fd, struct sb_err *err)
 	if (sb_json_parse(buf, (size_t)n, &reply, err) < 0)
 		return sb_err_prefix(err, "answer of the monitor");
 	if (json_object_get(reply, "error"))
-		return to_error(json_object_get(reply, "error"), err);
+		return sb_json_to_err(reply, err);
 	*ret = sb_steal_ptr(&reply);
 	return 0;
 }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_program.c - sbrun-image, which meets archives and registries for us */
+#include "runtime/cli/image_program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "images/image.h"
+#include "images/settings.h"
+#include "runtime/base/cleanup.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/program.h"
+#include "runtime/cli/cli.h"
+
+#define RESULT_MAX_BYTES (64 << 10)
+
+/**
+ * sb_image_program_exec() - Become sbrun-image
+ * @args:	its name and arguments, ended by NULL
+ *
+ * Return: a negative errno value, or not at all
+ */
+int sb_image_program_exec(const char *const args[], struct sb_err *err)
+{
+	char path[PATH_MAX];
+
+	if (sb_program_find("sbrun-image", path, sizeof(path), err) < 0)
+		return -err->code;
+	(void)fflush(NULL);
+	(void)execv(path, (char **)(uintptr_t)args);
+	return sb_err_set(err, errno, "execute '%s'", path);
+}
+
+/* In the child: standard output becomes @out. */
+static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, int out)
+{
+	const char *progress = cli->json ? "none" : "auto";
+	const char *const args[] = { "sbrun-image", "pull",   "--store", cli->store_path,
+				     "--progress",  progress, "--json",  "--",
+				     reference,     NULL };
+	struct sb_err err = SB_ERR_INIT;
+	json_t *message;
+
+	if (dup2(out, STDOUT_FILENO) >= 0)
+		(void)sb_image_program_exec(args, &err);
+	message = sb_json_from_err(&err);
+	(void)json_dumpfd(message, out, 0);
+	_exit(SB_EXIT_FAILED);
+}
+
+/* Let sbrun-image pull. Its progress goes to our standard error, its result comes as JSON. */
+static int pull(const struct sb_cli *cli, const char *reference, struct sb_err *err)
+{
+	_cleanup_fd_ int from = -1, to = -1;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_json_ json_t *result = NULL;
+	int ends[2], status;
+	size_t len;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return sb_err_set(err, errno, "make a pipe");
+	from = ends[0];
+	to = ends[1];
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return sb_err_set(err, errno, "start sbrun-image");
+	if (pid == 0)
+		run_pull(cli, reference, to);
+	sb_close_fd(&to);
+	if (sb_read_fd(from, "the result of the pull", RESULT_MAX_BYTES, &text, &len, err) == 0)
+		(void)sb_json_parse(text, len, &result, err);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return sb_err_set(err, errno, "wait for sbrun-image");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (json_object_get(result, "error"))
+		return sb_json_to_err(result, err);
+	return sb_err_set(err, EIO, "pull '%.100s': sbrun-image failed", reference);
+}
+
+/* What --pull says, or the configuration. */
+static int find_policy(const char *word, enum sb_pull_policy *ret, struct sb_err *err)
+{
+	struct sb_settings settings = SB_SETTINGS_INIT;
+
+	if (!word) {
+		if (sb_settings_load(&settings, err) < 0)
+			return -err->code;
+		*ret = settings.pull;
+		sb_settings_done(&settings);
+		return 0;
+	}
+	if (sb_pull_policy_parse(word, ret) == 0)
+		return 0;
+	sb_err_refuse(err, EINVAL, "--pull: '%.20s' is no policy", word);
+	return sb_err_hint(err, "it is one of always, missing, never and newer");
+}
+
+/**
+ * sb_image_obtain() - Open an image, pulled first if the policy wants that
+ * @cli:	our call
+ * @reference:	name, digest or id
+ * @policy:	what --pull says; NULL: as the configuration has it
+ * @ret:	written on success only; sb_image_done() frees it
+ *
+ * A digest or id of an image that is there is never pulled.
+ *
+ * Return: 0, or a negative errno value (-ENOENT: not there, and not to be pulled)
+ */
+int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char *policy,
+		    struct sb_image *ret, struct sb_err *err)
+{
+	enum sb_pull_policy when = SB_PULL_MISSING;
+	struct sb_err why = SB_ERR_INIT;
+	int r;
+
+	if (find_policy(policy, &when, err) < 0)
+		return -err->code;
+	if (when == SB_PULL_MISSING || when == SB_PULL_NEVER) {
+		r = sb_image_open(cli->home.store_fd, reference, ret, err);
+		if (r != -ENOENT || when == SB_PULL_NEVER)
+			return r;
+		*err = (struct sb_err)SB_ERR_INIT;
+	}
+	r = pull(cli, reference, &why);
+	if (r < 0 && when != SB_PULL_NEWER) {
+		*err = why;
+		return r;
+	}
+	if (sb_image_open(cli->home.store_fd, reference, ret, err) == 0) {
+		if (r < 0)
+			sb_warn("use '%s' as it is here: %s", reference, why.msg);
+		return 0;
+	}
+	if (r < 0)
+		*err = why;
+	return -err->code;
+}
