@@ -3,9 +3,9 @@
 #include "runtime/cli/image_program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,37 +55,34 @@ static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, 
 	_exit(SB_EXIT_FAILED);
 }
 
-/* Let sbrun-image pull. Its progress goes to our standard error, its result comes as JSON. */
+/* Let sbrun-image pull. Its progress goes to our standard error, its result comes as JSON in a file. */
 static int pull(const struct sb_cli *cli, const char *reference, struct sb_err *err)
 {
-	_cleanup_fd_ int from = -1, to = -1;
+	_cleanup_fd_ int out = memfd_create("result", MFD_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *result = NULL;
-	int ends[2], status;
+	int status;
 	size_t len;
 	pid_t pid;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return sb_err_set(err, errno, "make a pipe");
-	from = ends[0];
-	to = ends[1];
+	if (out < 0)
+		return sb_err_set(err, errno, "make a temporary file");
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid < 0)
 		return sb_err_set(err, errno, "start sbrun-image");
 	if (pid == 0)
-		run_pull(cli, reference, to);
-	sb_close_fd(&to);
-	if (sb_read_fd(from, "the result of the pull", RESULT_MAX_BYTES, &text, &len, err) == 0)
-		(void)sb_json_parse(text, len, &result, err);
+		run_pull(cli, reference, out);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return sb_err_set(err, errno, "wait for sbrun-image");
+	if (lseek(out, 0, SEEK_SET) < 0 ||
+	    sb_read_fd(out, "the result of the pull", RESULT_MAX_BYTES, &text, &len, err) < 0 ||
+	    sb_json_parse(text, len, &result, err) < 0)
+		return sb_err_set(err, EIO, "pull '%.100s': sbrun-image was lost", reference);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	if (json_object_get(result, "error"))
-		return sb_json_to_err(result, err);
-	return sb_err_set(err, EIO, "pull '%.100s': sbrun-image failed", reference);
+	return sb_json_to_err(result, err);
 }
 
 /* What --pull says, or the configuration. */
