@@ -13,7 +13,7 @@
  * place in the archive: ".wh.NAME" becomes a character device 0/0, or makes a directory NAME of
  * this layer opaque, and is nothing beside another NAME of this layer; ".wh..wh..opq" makes its
  * directory opaque. Other names that begin with ".wh..wh." are AUFS's own files, left out as docker
- * does. Overlay ignores the mark on the root of a layer, so an opaque root is refused.
+ * does. Overlay ignores the mark on the root of a layer; runtime/container/rootfs.c heeds it.
  *
  * Refused: what could pass for overlay's own marks (devices 0/0; attributes trusted.* and
  * user.overlay.* are dropped), hard links to files of lower layers (only the merged tree has them,
@@ -310,8 +310,6 @@ static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err
 		return r < 0 ? r : 0;
 	if (!e->path[0])
 		return put_root(u, e, err);
-	if (!strcmp(e->path, OPAQUE_NAME))
-		return sb_err_refuse(err, EPROTO, "an opaque root is not supported");
 	dirfd = sb_tree_enter(&u->tree, e->path, &name, err);
 	if (dirfd < 0)
 		return dirfd;

@@ -141,6 +141,34 @@ def test_the_store_is_closed_to_others(sbrun, busybox_image):
     assert stat.S_IMODE(sbrun.root.stat().st_mode) == 0o700
 
 
+# ---- whiteouts -----------------------------------------------------------------------------------------------
+
+def make_tar(files, base=b""):
+    """Return a tar of @files, {name: content}, appended to the tar @base."""
+    data = io.BytesIO(base)
+    with tarfile.open(fileobj=data, mode="a" if base else "w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def test_an_opaque_root_hides_all_layers_below(sbrun, sandbox, image_dir, tmp_path):
+    """And no layer above."""
+    layout = tmp_path / "layout"
+    shutil.copytree(image_dir("busybox"), layout)
+    busybox = gzip.decompress(layer_file(layout).read_bytes())
+    use_layers(layout, make_tar({"data/lowest": b"", "lowest": b""}),
+               make_tar({"data/below": b"", "below": b"", "etc/below": b""}),
+               make_tar({"data/opaque": b"", ".wh..wh..opq": b""}, busybox),
+               make_tar({"data/above": b"", "above": b""}))
+    sbrun.ok("load", "--name", "opaque-root", layout)
+    box = sandbox(image="opaque-root")
+    assert box.sh("ls /data").split() == ["above", "opaque"]
+    assert box.sh("ls -d /above /below /lowest /etc/below 2>/dev/null || true").split() == ["/above"]
+
+
 # ---- sparse files --------------------------------------------------------------------------------------------
 
 SPARSE_FORMATS = {
@@ -179,7 +207,7 @@ def test_sparse_files_keep_content_and_holes(sbrun, sandbox, image_dir, sparse_f
                    check=True)
     subprocess.run(["tar", "-A", "-f", archive, made], check=True)
     shutil.copytree(image_dir("busybox"), layout)
-    use_layer(layout, archive.read_bytes())
+    use_layers(layout, archive.read_bytes())
     name = f"sparse-{form}"
     sbrun.ok("load", "--name", name, layout)
     box = sandbox(image=name)
@@ -375,7 +403,7 @@ def test_a_layer_that_writes_through_a_link_stays_inside(sbrun, image_dir, tmp_p
             link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
             evil.addfile(link)
             evil.addfile(tarfile.TarInfo("link/outside"), io.BytesIO())
-    use_layer(layout, data.getvalue())
+    use_layers(layout, data.getvalue())
     result = sbrun("load", "--name", "evil", layout)
     assert not target.exists()
     assert result.rc in (0, 125) and result.err.count("\n") <= 1
@@ -391,14 +419,19 @@ def use_blob(layout, data, media_type):
         digest="sha256:" + digest, size=len(data), mediaType=media_type))
 
 
-def use_layer(layout, data):
-    """Make @data, a tar file, the only layer of the layout, with all digests right."""
-    digest = hashlib.sha256(data).hexdigest()
+def use_layers(layout, *layers):
+    """Make @layers, tar files, lowest first, those of the layout, with all digests right."""
+    digests = ["sha256:" + hashlib.sha256(data).hexdigest() for data in layers]
     old = layer_file(layout)
-    (layout / "blobs/sha256" / digest).write_bytes(data)
+    for digest, data in zip(digests, layers):
+        (layout / "blobs/sha256" / digest.partition(":")[2]).write_bytes(data)
     config = layout / "blobs/sha256" / manifest_of(layout)["config"]["digest"].partition(":")[2]
-    replace_json(layout, config, lambda c: c["rootfs"].update(diff_ids=["sha256:" + digest]))
-    use_blob(layout, data, "application/vnd.oci.image.layer.v1.tar")
+    replace_json(layout, config, lambda c: c["rootfs"].update(diff_ids=digests))
+    index = json.loads((layout / "index.json").read_text())
+    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
+    replace_json(layout, manifest, lambda m: m.update(layers=[
+        {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": len(data)}
+        for digest, data in zip(digests, layers)]))
     old.unlink()
 
 

@@ -16,6 +16,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/path.h"
 
+#define OPAQUE ".wh..wh..opq"
+
 /* A directory "layer" to unpack into, beside a file "canary" that must stay as it is. */
 struct fixture {
 	char path[32];
@@ -265,13 +267,30 @@ static void whiteouts_become_overlays_own(void **state)
 	struct fixture *f = *state;
 
 	add(f, "d/.wh.gone", '0', NULL);
-	add(f, "o/.wh..wh..opq", '0', NULL);
+	add(f, "o/" OPAQUE, '0', NULL);
 	add(f, "o/new", '0', "x");
 	expect_unpacked(f);
 	assert_true(is_whiteout(f, "d/gone"));
 	assert_false(is_opaque(f, "d"));
 	assert_true(is_opaque(f, "o"));
 	expect_text(f, "o/new", "x");
+}
+
+static void a_root_can_be_opaque(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "file", '0', "x");
+	expect_unpacked(f);
+	assert_false(is_opaque(f, "."));
+	add(f, "d/file", '0', "x");
+	add(f, OPAQUE, '0', NULL);
+	tarball_add(&f->tar, &(struct tarent){ .name = "./", .type = '5', .mode = 0750 });
+	expect_unpacked(f);
+	assert_true(is_opaque(f, "."));
+	assert_false(is_opaque(f, "d"));
+	assert_int_equal(stat_of(f, ".").st_mode & 07777, 0750);
+	assert_int_equal(faccessat(f->layer, OPAQUE, F_OK, 0), -1);
 }
 
 static void whiteouts_do_not_depend_on_the_order(void **state)
@@ -289,7 +308,7 @@ static void whiteouts_do_not_depend_on_the_order(void **state)
 	add(f, ".wh.dir3", '0', NULL);
 	add(f, "dir3", '5', NULL);
 	add(f, "o/new", '0', "x");
-	add(f, "o/.wh..wh..opq", '0', NULL);
+	add(f, "o/" OPAQUE, '0', NULL);
 	expect_unpacked(f);
 	expect_text(f, "file1", "1");
 	expect_text(f, "file2", "2");
@@ -314,8 +333,6 @@ static void whiteouts_of_nothing_or_elsewhere_are_refused(void **state)
 	}
 	add(f, ".wh.x/y", '0', NULL);
 	expect_refused(f, "whiteout");
-	add(f, ".wh..wh..opq", '0', NULL);
-	expect_refused(f, "opaque root");
 	tarball_add(&f->tar, &(struct tarent){ .name = "x", .type = '3' });
 	expect_refused(f, "0/0");
 	add(f, "s", '2', "..");
@@ -456,6 +473,7 @@ int main(void)
 		LAYER_TEST(sparse_files_keep_their_holes),
 		LAYER_TEST(parents_that_are_not_listed_are_made),
 		LAYER_TEST(whiteouts_become_overlays_own),
+		LAYER_TEST(a_root_can_be_opaque),
 		LAYER_TEST(whiteouts_do_not_depend_on_the_order),
 		LAYER_TEST(whiteouts_of_nothing_or_elsewhere_are_refused),
 		LAYER_TEST(files_of_aufs_are_left_out),
