@@ -203,6 +203,15 @@ static int list_members(struct sb_bundle *b, struct sb_err *err)
 		if (e->type != SB_TAR_FILE && e->type != SB_TAR_SYMLINK &&
 		    e->type != SB_TAR_HARDLINK)
 			continue;
+		/* Its bytes would have to be put together; nobody makes such archives on purpose.
+		 */
+		if (e->stored != e->size) {
+			char shown[SB_TAR_SHOWN_SIZE];
+
+			sb_err_refuse(err, EPROTO, "'%s' of the archive is a sparse file",
+				      sb_tar_shown(e->path, shown));
+			return sb_err_hint(err, "make the archive without tar's option --sparse");
+		}
 		if (add_member(b, e, sb_tar_offset(tar), err) < 0)
 			return -err->code;
 	}

@@ -122,6 +122,7 @@ int sb_header_type(char flag)
 	case '0':
 	case '\0':
 	case '7': /* contiguous: a hint that systems treat as a plain file */
+	case 'S': /* sparse, see sparse.c */
 		return SB_TAR_FILE;
 	case '1':
 		return SB_TAR_HARDLINK;

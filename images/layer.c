@@ -13,7 +13,7 @@
  * place in the archive: ".wh.NAME" becomes a character device 0/0, or makes a directory NAME of
  * this layer opaque, and is nothing beside another NAME of this layer; ".wh..wh..opq" makes its
  * directory opaque. Other names that begin with ".wh..wh." are AUFS's own files, left out as docker
- * does. Overlay ignores the mark on the root of a layer, so an opaque root is refused.
+ * does. Overlay ignores the mark on the root of a layer; runtime/container/rootfs.c heeds it.
  *
  * Refused: what could pass for overlay's own marks (devices 0/0; attributes trusted.* and
  * user.overlay.* are dropped), hard links to files of lower layers (only the merged tree has them,
@@ -105,6 +105,7 @@ static int put_file(struct unpacker *u, int dirfd, const char *name, const struc
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	const struct timespec times[2] = { e->mtime, e->mtime };
 	_cleanup_fd_ int fd = openat(dirfd, name, flags, 0600);
+	uint64_t end = 0, at;
 	const uint8_t *piece;
 	ssize_t n;
 
@@ -115,13 +116,19 @@ static int put_file(struct unpacker *u, int dirfd, const char *name, const struc
 	}
 	if (fd < 0)
 		return sb_err_set(err, errno, "create");
-	while ((n = sb_tar_read(u->tar, &piece, err)) > 0) {
-		int r = sb_write_all(fd, piece, (size_t)n);
+	while ((n = sb_tar_read(u->tar, &piece, &at, err)) > 0) {
+		int r = at == end || lseek(fd, (off_t)at, SEEK_SET) >= 0
+				? sb_write_all(fd, piece, (size_t)n)
+				: -errno;
 
 		if (r < 0)
 			return sb_err_set(err, -r, "write");
-		u->record.file_bytes += (uint64_t)n;
+		end = at + (uint64_t)n;
 	}
+	u->record.file_bytes += e->stored;
+	/* A hole at the end: what lies between is never written, so it takes no space. */
+	if (n == 0 && end < e->size && ftruncate(fd, (off_t)e->size) < 0)
+		return sb_err_set(err, errno, "set the length");
 	if (n < 0 || set_metadata(u, fd, e, false, err) < 0)
 		return -err->code;
 	return futimens(fd, times) < 0 ? sb_err_set(err, errno, "set the time") : 0;
@@ -303,8 +310,6 @@ static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err
 		return r < 0 ? r : 0;
 	if (!e->path[0])
 		return put_root(u, e, err);
-	if (!strcmp(e->path, OPAQUE_NAME))
-		return sb_err_refuse(err, EPROTO, "an opaque root is not supported");
 	dirfd = sb_tree_enter(&u->tree, e->path, &name, err);
 	if (dirfd < 0)
 		return dirfd;

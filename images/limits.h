@@ -27,6 +27,7 @@
  * @depth:		components of a path
  * @pax_bytes:		length of one extended header (PAX records, GNU long names)
  * @xattr_bytes:	names and values of the extended attributes of one entry
+ * @sparse_pieces:	pieces of data between the holes of one sparse file
  * @dir_bytes:		memory for the paths of all directories, kept until their times are set
  */
 struct sb_layer_limits {
@@ -37,14 +38,16 @@ struct sb_layer_limits {
 	unsigned int depth;
 	size_t pax_bytes;
 	size_t xattr_bytes;
+	size_t sparse_pieces;
 	size_t dir_bytes;
 };
 
-#define SB_LAYER_LIMITS_DEFAULT                                                          \
-	{                                                                                \
-		.tar_bytes = UINT64_C(64) << 30, .ratio = 200,                           \
-		.ratio_free_bytes = UINT64_C(1) << 30, .entries = 1000000, .depth = 256, \
-		.pax_bytes = 1 << 20, .xattr_bytes = 64 << 10, .dir_bytes = 64 << 20,    \
+#define SB_LAYER_LIMITS_DEFAULT                                                            \
+	{                                                                                  \
+		.tar_bytes = UINT64_C(64) << 30, .ratio = 200,                             \
+		.ratio_free_bytes = UINT64_C(1) << 30, .entries = 1000000, .depth = 256,   \
+		.pax_bytes = 1 << 20, .xattr_bytes = 64 << 10, .sparse_pieces = 256 << 10, \
+		.dir_bytes = 64 << 20,                                                     \
 	}
 
 #endif /* SB_IMAGES_LIMITS_H */

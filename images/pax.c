@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/sparse.h"
+#include "images/tar.h"
 #include "runtime/base/err.h"
 #include "runtime/base/num.h"
 
@@ -146,9 +148,32 @@ static bool is_xattr(const struct record *r)
 	return !strncmp(r->key, XATTR, sizeof(XATTR) - 1);
 }
 
+static bool is_sparse(const struct record *r)
+{
+	return !strncmp(r->key, GNU_SPARSE, sizeof(GNU_SPARSE) - 1);
+}
+
+static int take_sparse(struct sb_pax *pax, const struct record *r, struct sb_err *err)
+{
+	const char *key = r->key + sizeof(GNU_SPARSE) - 1;
+
+	if (strlen(r->value) != r->value_len)
+		return sb_err_refuse(err, EPROTO,
+				     "extended header: unknown record of a sparse file");
+	if (strcmp(key, "name") != 0)
+		return sb_sparse_take_record(pax->sparse, key, r->value, err);
+	pax->sparse->used = true;
+	if (sb_pax_set_name(pax->path, &pax->has_path, r->value, r->value_len, err) < 0)
+		return -err->code;
+	pax->real_name = pax->has_path;
+	return 0;
+}
+
 /* Anything but an extended attribute. */
 static int take_record(struct sb_pax *pax, const struct record *r, struct sb_err *err)
 {
+	if (!strcmp(r->key, "path") && pax->real_name)
+		return 0;
 	if (!strcmp(r->key, "path"))
 		return sb_pax_set_name(pax->path, &pax->has_path, r->value, r->value_len, err);
 	if (!strcmp(r->key, "linkpath"))
@@ -161,8 +186,8 @@ static int take_record(struct sb_pax *pax, const struct record *r, struct sb_err
 		return set_number(&pax->gid, &pax->has_gid, r, ID_MAX, err);
 	if (!strcmp(r->key, "mtime"))
 		return set_time(&pax->mtime, &pax->has_mtime, r, err);
-	if (!strncmp(r->key, GNU_SPARSE, sizeof(GNU_SPARSE) - 1))
-		return sb_err_refuse(err, EPROTO, "sparse files are not supported");
+	if (is_sparse(r))
+		return take_sparse(pax, r, err);
 	return 0; /* names of users, other times, comments: nothing we store */
 }
 
@@ -202,15 +227,16 @@ int sb_pax_parse(struct sb_pax *pax, char *records, size_t len, size_t xattr_max
  */
 int sb_pax_parse_global(struct sb_pax *pax, char *records, size_t len, struct sb_err *err)
 {
+	char shown[SB_TAR_SHOWN_SIZE];
 	struct record r;
 
 	while (len > 0) {
 		if (next_record(&records, &len, &r, err) < 0)
 			return -err->code;
 		if (!strcmp(r.key, "path") || !strcmp(r.key, "linkpath") ||
-		    !strcmp(r.key, "size") || is_xattr(&r))
-			return sb_err_refuse(err, EPROTO, "global extended header sets '%.32s'",
-					     r.key);
+		    !strcmp(r.key, "size") || is_xattr(&r) || is_sparse(&r))
+			return sb_err_refuse(err, EPROTO, "global extended header sets '%s'",
+					     sb_tar_shown(r.key, shown));
 		if (take_record(pax, &r, err) < 0)
 			return -err->code;
 	}
@@ -224,7 +250,7 @@ int sb_pax_parse_global(struct sb_pax *pax, char *records, size_t len, struct sb
 void sb_pax_reset(struct sb_pax *pax)
 {
 	pax->xattrs_len = 0;
-	pax->has_path = pax->has_link = pax->has_size = false;
+	pax->has_path = pax->real_name = pax->has_link = pax->has_size = false;
 	pax->has_uid = pax->has_gid = pax->has_mtime = false;
 }
 

@@ -13,10 +13,12 @@
 #include "images/limits.h"
 
 struct sb_err;
+struct sb_sparse;
 
 /**
  * struct sb_pax - what extended headers say about the next entry
  * @has_path:	@path is set
+ * @real_name:	@path came from GNU.sparse.name, beside which a record "path" is a stand-in
  * @has_link:	@link is set
  * @has_size:	@size is set
  * @has_uid:	@uid is set
@@ -30,9 +32,11 @@ struct sb_err;
  * @mtime:	replaces its time
  * @xattrs:	extended attributes, see sb_tar_next_xattr(); owned
  * @xattrs_len:	bytes used of it
+ * @sparse:	gets what is said about a sparse file; borrowed, not reset with the rest
  */
 struct sb_pax {
 	bool has_path;
+	bool real_name;
 	bool has_link;
 	bool has_size;
 	bool has_uid;
@@ -46,6 +50,7 @@ struct sb_pax {
 	struct timespec mtime;
 	char *xattrs;
 	size_t xattrs_len;
+	struct sb_sparse *sparse;
 };
 
 int sb_pax_parse(struct sb_pax *pax, char *records, size_t len, size_t xattr_max,

@@ -49,7 +49,8 @@ struct sb_err;
 /**
  * struct sb_layer_record - what is remembered about a layer
  * @tar_bytes:	length of its uncompressed tar
- * @file_bytes:	content of its regular files, each hard-linked file once
+ * @file_bytes:	content of its regular files, each hard-linked file once, without holes: what they
+ *		take on disk
  * @entries:	files, directories and others
  */
 struct sb_layer_record {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tar.c - reader for tar streams: ustar, PAX, GNU long names
+ * tar.c - reader for tar streams: ustar, PAX, GNU long names and sparse files
  *
  * Formats: POSIX.1-2017 "pax", "ustar Interchange Format" and "pax Interchange Format"; GNU tar
  * manual, "Basic Tar Format" (magic "ustar  ", base-256 numbers, types L and K).
@@ -15,6 +15,7 @@
 #include "images/header.h"
 #include "images/pax.h"
 #include "images/source.h"
+#include "images/sparse.h"
 #include "runtime/base/err.h"
 
 #define MAJOR_MAX 0xfff   /* Linux keeps 12 bits of a device's major number… */
@@ -37,6 +38,7 @@
  * @entry:	what sb_tar_next() gives out
  * @pax:	extended headers for the next entry
  * @global:	global extended headers
+ * @map:	where the content of the current entry belongs in its file
  */
 struct sb_tar {
 	struct sb_source *from;
@@ -53,6 +55,7 @@ struct sb_tar {
 	struct sb_tar_entry entry;
 	struct sb_pax pax;
 	struct sb_pax global;
+	struct sb_sparse map;
 };
 
 /**
@@ -73,6 +76,8 @@ struct sb_tar *sb_tar_new(struct sb_source *from, const struct sb_layer_limits *
 	}
 	tar->from = from;
 	tar->limits = limits;
+	tar->map.max = limits->sparse_pieces;
+	tar->pax.sparse = &tar->map;
 	return tar;
 }
 
@@ -86,6 +91,7 @@ void sb_tar_free(struct sb_tar *tar)
 		return;
 	sb_pax_done(&tar->pax);
 	sb_pax_done(&tar->global);
+	sb_sparse_done(&tar->map);
 	free(tar);
 }
 
@@ -269,8 +275,6 @@ static int set_names(struct sb_tar *tar, struct sb_err *err)
 	const char *target = tar->pax.has_link ? tar->pax.link : link;
 	int type = sb_header_type(h->type);
 
-	if (type < 0 && h->type == 'S')
-		return sb_err_refuse(err, EPROTO, "sparse files are not supported");
 	if (type < 0)
 		return sb_err_refuse(err, EPROTO, "entry type 0x%02x is not supported",
 				     (unsigned char)h->type);
@@ -365,6 +369,60 @@ static int set_numbers(struct sb_tar *tar, struct sb_err *err)
 	return 0;
 }
 
+/* The map of an old GNU sparse file; it lies before the content and is not part of it. */
+static int take_old_map(struct sb_tar *tar, struct sb_err *err)
+{
+	char block[SB_SPARSE_BLOCK_BYTES];
+	int more = sb_sparse_take_header(&tar->map, &tar->header, err);
+
+	while (more > 0) {
+		more = take(tar, block, sizeof(block), err);
+		if (more == 0)
+			return truncated(err);
+		if (more > 0)
+			more = sb_sparse_take_extension(&tar->map, block, err);
+	}
+	return more;
+}
+
+/* The map at the head of the content. */
+static int take_text_map(struct sb_tar *tar, struct sb_err *err)
+{
+	char block[SB_SPARSE_BLOCK_BYTES];
+	int more = 1;
+
+	while (more > 0) {
+		if (tar->body_left < sizeof(block))
+			return sb_err_refuse(err, EPROTO, "the map of a sparse file has no end");
+		more = take(tar, block, sizeof(block), err);
+		if (more == 0)
+			return truncated(err);
+		tar->body_left -= sizeof(block);
+		if (more > 0)
+			more = sb_sparse_take_text(&tar->map, block, err);
+	}
+	return more;
+}
+
+/* How much content follows, and where it belongs in the file. */
+static int begin_content(struct sb_tar *tar, struct sb_err *err)
+{
+	struct sb_tar_entry *e = &tar->entry;
+
+	if (tar->header.type == 'S' && take_old_map(tar, err) < 0)
+		return -err->code;
+	begin_body(tar, e->size);
+	e->stored = e->size;
+	if (!tar->map.used)
+		return sb_sparse_set_whole(&tar->map, e->size, err);
+	if (e->type != SB_TAR_FILE)
+		return sb_err_refuse(err, EPROTO, "sparse, but not a regular file");
+	if (tar->map.text && take_text_map(tar, err) < 0)
+		return -err->code;
+	e->stored = tar->body_left;
+	return sb_sparse_finish(&tar->map, e->stored, tar->limits->tar_bytes, &e->size, err);
+}
+
 /**
  * sb_tar_next() - Step to the next entry
  * @tar:	stream
@@ -383,6 +441,7 @@ int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_e
 	if (tar->ended)
 		return 0;
 	sb_pax_reset(&tar->pax);
+	sb_sparse_reset(&tar->map);
 	tar->extended = false;
 	for (;;) {
 		r = next_header(tar, err);
@@ -393,12 +452,11 @@ int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_e
 		if (take_extension(tar, err) < 0)
 			return -err->code;
 	}
-	if (set_names(tar, err) < 0 || set_numbers(tar, err) < 0) {
+	if (set_names(tar, err) < 0 || set_numbers(tar, err) < 0 || begin_content(tar, err) < 0) {
 		char name[SB_LAYER_NAME_MAX + 2];
 
 		return sb_err_prefix(err, "'%s'", sb_tar_shown(raw_name(tar, name), shown));
 	}
-	begin_body(tar, tar->entry.size);
 	*ret = &tar->entry;
 	return 1;
 }
@@ -407,20 +465,26 @@ int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_e
  * sb_tar_read() - The next piece of the current entry's content
  * @tar:	stream
  * @ret:	borrowed until the next call of any function of @tar
+ * @ret_offset:	where it belongs in the file: pieces ascend, and there are holes between those that
+ *		don't touch. A hole may also be last: see @size of the entry
  *
  * Return: length of the piece, 0 at the end of the content, or a negative errno value
  */
-ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, struct sb_err *err)
+ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, uint64_t *ret_offset,
+		    struct sb_err *err)
 {
+	uint64_t room = sb_sparse_room(&tar->map, ret_offset);
 	ssize_t n;
 
-	if (tar->body_left == 0)
+	if (room == 0)
 		return 0;
-	n = take_piece(tar, tar->body_left, ret, err);
+	n = take_piece(tar, room, ret, err);
 	if (n == 0)
 		return truncated(err);
-	if (n > 0)
+	if (n > 0) {
 		tar->body_left -= (uint64_t)n;
+		sb_sparse_advance(&tar->map, (uint64_t)n);
+	}
 	return n;
 }
 
@@ -455,101 +519,4 @@ int sb_tar_drain(struct sb_tar *tar, struct sb_err *err)
 uint64_t sb_tar_offset(const struct sb_tar *tar)
 {
 	return tar->offset;
-}
-
-/**
- * sb_tar_next_xattr() - Walk through the extended attributes of an entry
- * @entry:	entry
- * @pos:	0 at first, then left alone
- * @ret:	attribute, borrowed from @entry
- *
- * Return: 1, or 0 after the last one
- */
-int sb_tar_next_xattr(const struct sb_tar_entry *entry, size_t *pos, struct sb_tar_xattr *ret)
-{
-	const char *p = entry->xattrs + *pos;
-	uint32_t len;
-
-	if (*pos >= entry->xattrs_len)
-		return 0;
-	ret->name = p;
-	p += strlen(p) + 1;
-	memcpy(&len, p, sizeof(len));
-	ret->value = p + sizeof(len);
-	ret->len = len;
-	*pos = (size_t)(p + sizeof(len) + len - entry->xattrs);
-	return 1;
-}
-
-/**
- * sb_tar_clean_path() - Check a path of an archive and bring it into one form
- * @path:	as it stands
- * @depth_max:	most components
- * @ret:	relative, without empty and "." components; "" is the root. Room for
- *		SB_LAYER_PATH_SIZE bytes
- *
- * A leading slash means the root of the layer, as for every unpacker. ".." is refused: no builder
- * writes it.
- *
- * Return: 0 or -EPROTO
- */
-int sb_tar_clean_path(const char *path, unsigned int depth_max, char *ret, struct sb_err *err)
-{
-	unsigned int depth = 0;
-	size_t n = 0;
-
-	for (;;) {
-		size_t len;
-
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
-		if (len == 0)
-			break;
-		if (len == 2 && !memcmp(path, "..", 2))
-			return sb_err_refuse(err, EPROTO, "a path with '..' is refused");
-		if (len == 1 && *path == '.') {
-			path++;
-			continue;
-		}
-		if (len > SB_LAYER_NAME_MAX)
-			return sb_err_refuse(err, EPROTO, "a name is longer than %d bytes",
-					     SB_LAYER_NAME_MAX);
-		if (++depth > depth_max)
-			return sb_err_refuse(err, EPROTO, "a path has more than %u components",
-					     depth_max);
-		if (n + 1 + len >= SB_LAYER_PATH_SIZE)
-			return sb_err_refuse(err, EPROTO, "a path is longer than %d bytes",
-					     SB_LAYER_PATH_SIZE - 1);
-		if (n > 0)
-			ret[n++] = '/';
-		memcpy(ret + n, path, len);
-		n += len;
-		path += len;
-	}
-	ret[n] = '\0';
-	return 0;
-}
-
-/**
- * sb_tar_shown() - A name of an archive, fit for a terminal and for JSON
- * @name:	bytes with a NUL
- * @buf:	room for SB_TAR_SHOWN_SIZE bytes; '?' stands for what is not printable ASCII, and
- *the front of an overlong name is left out
- *
- * Return: @buf
- */
-const char *sb_tar_shown(const char *name, char *buf)
-{
-	size_t len = strlen(name);
-	size_t n = 0;
-
-	if (len >= SB_TAR_SHOWN_SIZE) {
-		name += len - (SB_TAR_SHOWN_SIZE - 4);
-		memcpy(buf, "...", 3);
-		n = 3;
-	}
-	for (; *name; name++)
-		buf[n++] = *name >= 0x20 && *name < 0x7f ? *name : '?';
-	buf[n] = '\0';
-	return buf;
 }

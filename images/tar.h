@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tar.h - reader for tar streams: ustar, PAX, GNU long names
+ * tar.h - reader for tar streams: ustar, PAX, GNU long names and sparse files
  *
  * sb_tar_next() gives one entry after the other, sb_tar_read() the content of a regular file in
  * pieces that are not copied. What comes out has been checked: names are relative, without "..",
@@ -38,7 +38,8 @@ enum sb_tar_type {
  * @mode:	permission bits, 07777
  * @uid:	owner
  * @gid:	group
- * @size:	bytes of content of a regular file, else 0
+ * @size:	length of a regular file, else 0
+ * @stored:	bytes of it that the tar holds: less than @size if there are holes
  * @mtime:	time of last change
  * @dev_major:	of a device
  * @dev_minor:	likewise
@@ -53,6 +54,7 @@ struct sb_tar_entry {
 	uid_t uid;
 	gid_t gid;
 	uint64_t size;
+	uint64_t stored;
 	struct timespec mtime;
 	uint32_t dev_major;
 	uint32_t dev_minor;
@@ -78,7 +80,8 @@ struct sb_tar *sb_tar_new(struct sb_source *from, const struct sb_layer_limits *
 			  struct sb_err *err);
 void sb_tar_free(struct sb_tar *tar);
 int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_err *err);
-ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, struct sb_err *err);
+ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, uint64_t *ret_offset,
+		    struct sb_err *err);
 int sb_tar_drain(struct sb_tar *tar, struct sb_err *err);
 uint64_t sb_tar_offset(const struct sb_tar *tar);
 

@@ -7,7 +7,8 @@
  * sb_rootfs_open() runs before the container exists and turns directories into detached mounts: a
  * descriptor of the host's mount namespace could not be mounted in another one. Each layer becomes
  * read-only and gets the container's id map, so that files owned by root in the image belong to the
- * container's root, without a chown on disk.
+ * container's root, without a chown on disk. A layer whose root is opaque hides all below it, which
+ * are then left out: overlayfs merges the roots of layers whatever their marks.
  *
  * sb_rootfs_enter() runs in the container's future process 1, which has its own mount namespace but
  * is still privileged on the host. In this order:
@@ -30,10 +31,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "runtime/base/cleanup.h"
@@ -43,6 +46,12 @@
 #include "runtime/base/sys.h"
 #include "runtime/container/mount.h"
 
+static int damaged(const char *layer, struct sb_err *err)
+{
+	sb_err_set(err, errno, "open layer '%s'", layer);
+	return sb_err_hint(err, "the image is damaged: load it again");
+}
+
 /* Make the writable directories; they are removed with @rw_fd's own. */
 static int make_writable(const struct sb_rootfs *fs, struct sb_err *err)
 {
@@ -51,10 +60,8 @@ static int make_writable(const struct sb_rootfs *fs, struct sb_err *err)
 
 	/* The upper directory is the container's root directory: it takes over the mode of the
 	 * topmost layer's. */
-	if (fstatat(fs->layers_fd, top, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		sb_err_set(err, errno, "open layer '%s'", top);
-		return sb_err_hint(err, "the image is damaged: load it again");
-	}
+	if (fstatat(fs->layers_fd, top, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return damaged(top, err);
 	if (mkdirat(fs->rw_fd, "upper", 0700) < 0 || mkdirat(fs->rw_fd, "work", 0700) < 0)
 		return sb_err_set(err, errno, "make the writable layer");
 	if (fchownat(fs->rw_fd, "upper", fs->id_base, fs->id_base, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -64,11 +71,22 @@ static int make_writable(const struct sb_rootfs *fs, struct sb_err *err)
 }
 
 /* Make the detached mount of one layer, with the container's id map. */
-static int open_layer(const struct sb_rootfs *fs, const char *layer, struct sb_err *err)
+static int open_layer(const struct sb_rootfs *fs, const char *layer, bool *ret_is_opaque,
+		      struct sb_err *err)
 {
-	int fd = sb_mount_clone(fs->layers_fd, layer, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
-				fs->userns_fd, err);
+	_cleanup_fd_ int dirfd =
+		openat(fs->layers_fd, layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char mark = '\0';
+	int fd;
 
+	if (dirfd < 0)
+		return damaged(layer, err);
+	/* Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories" */
+	if (fgetxattr(dirfd, "trusted.overlay.opaque", &mark, 1) < 0 && errno != ENODATA &&
+	    errno != ENOTSUP)
+		return sb_err_set(err, errno, "read the mark of layer '%s'", layer);
+	*ret_is_opaque = mark == 'y';
+	fd = sb_mount_clone(dirfd, "", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fs->userns_fd, err);
 	if (fd == -EINVAL) /* mount_setattr(2), "ID-mapped mounts" */
 		sb_err_hint(err, "the store's file system cannot map ids: ext4, xfs and btrfs can, "
 				 "tmpfs since Linux 6.3");
@@ -87,20 +105,23 @@ static int open_layer(const struct sb_rootfs *fs, const char *layer, struct sb_e
 int sb_rootfs_open(const struct sb_rootfs *fs, struct sb_rootfs_mounts *ret, struct sb_err *err)
 {
 	struct sb_rootfs_mounts m = { .rw = -1 };
+	size_t left = fs->n_layers;
 
 	if (fs->n_layers < 1 || fs->n_layers > SB_LAYERS_MAX)
 		return sb_err_set(err, E2BIG, "mount %zu layers", fs->n_layers);
 	if (make_writable(fs, err) < 0)
 		return -err->code;
 	m.rw = sb_mount_clone(fs->rw_fd, "", MOUNT_ATTR_NODEV, -1, err);
-	for (; m.rw >= 0 && m.n_layers < fs->n_layers; m.n_layers++) {
-		int fd = open_layer(fs, fs->layers[m.n_layers], err);
+	while (m.rw >= 0 && left > 0) {
+		bool is_opaque = false;
+		int fd = open_layer(fs, fs->layers[left - 1], &is_opaque, err);
 
 		if (fd < 0)
 			break;
-		m.layers[m.n_layers] = fd;
+		m.layers[m.n_layers++] = fd;
+		left = is_opaque ? 0 : left - 1;
 	}
-	if (m.n_layers < fs->n_layers) {
+	if (m.rw < 0 || left > 0) {
 		sb_rootfs_close(&m);
 		return -err->code;
 	}
@@ -165,7 +186,7 @@ static int make_etc(const struct sb_rootfs *fs, const struct sb_rootfs_mounts *m
 	struct stat st = { .st_mode = 0 };
 	_cleanup_fd_ int etc = -1;
 
-	for (size_t i = m->n_layers; i-- > 0;)
+	for (size_t i = 0; i < m->n_layers; i++)
 		if (fstatat(m->layers[i], "etc", &st, AT_SYMLINK_NOFOLLOW) == 0)
 			break;
 	if (S_ISLNK(st.st_mode))
@@ -193,11 +214,11 @@ static int mount_overlay(const struct sb_rootfs_mounts *m, struct sb_err *err)
 
 	if (attach(m->rw, "rw", err) < 0)
 		return -err->code;
-	for (size_t i = m->n_layers; i-- > 0;) {
+	for (size_t i = 0; i < m->n_layers; i++) {
 		snprintf(name, sizeof(name), "%zu", i);
 		if (attach(m->layers[i], name, err) < 0)
 			return -err->code;
-		n += (size_t)snprintf(data + n, sizeof(data) - n, "%zu%s", i, i ? ":" : "");
+		n += (size_t)snprintf(data + n, sizeof(data) - n, "%s%zu", i ? ":" : "", i);
 	}
 	if (mkdir("root", 0700) < 0)
 		return sb_err_set(err, errno, "make the mount point of the root file system");

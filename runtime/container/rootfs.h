@@ -42,7 +42,7 @@ struct sb_rootfs {
 
 /**
  * struct sb_rootfs_mounts - the parts as detached mounts, to be attached in the container
- * @layers:	one for each layer, read-only and with the container's id map
+ * @layers:	one for each layer that can be seen, highest first: read-only, with the id map
  * @n_layers:	how many
  * @rw:		the writable directory
  */

@@ -48,16 +48,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tar = sb_tar_new(&from.base, &limits, &err);
 	assert(tar);
 	while (sb_tar_next(tar, &e, &err) > 0) {
-		uint64_t got = 0;
+		uint64_t got = 0, end = 0, at = 0;
 		ssize_t n;
 
 		check_entry(e, &limits);
 		/* Some bodies are read, others are passed over. */
 		if (e->mode & 1)
 			continue;
-		while ((n = sb_tar_read(tar, &piece, &err)) > 0)
+		while ((n = sb_tar_read(tar, &piece, &at, &err)) > 0) {
+			assert(at >= end && (uint64_t)n <= e->size - at);
+			end = at + (uint64_t)n;
 			got += (uint64_t)n;
-		assert(n < 0 || got == e->size);
+		}
+		assert(n < 0 || got == e->stored);
+		assert(e->stored <= e->size);
 	}
 	assert(sb_tar_offset(tar) <= size);
 	sb_tar_free(tar);

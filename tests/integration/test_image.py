@@ -141,6 +141,94 @@ def test_the_store_is_closed_to_others(sbrun, busybox_image):
     assert stat.S_IMODE(sbrun.root.stat().st_mode) == 0o700
 
 
+# ---- whiteouts -----------------------------------------------------------------------------------------------
+
+def make_tar(files, base=b""):
+    """Return a tar of @files, {name: content}, appended to the tar @base."""
+    data = io.BytesIO(base)
+    with tarfile.open(fileobj=data, mode="a" if base else "w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def test_an_opaque_root_hides_all_layers_below(sbrun, sandbox, image_dir, tmp_path):
+    """And no layer above."""
+    layout = tmp_path / "layout"
+    shutil.copytree(image_dir("busybox"), layout)
+    busybox = gzip.decompress(layer_file(layout).read_bytes())
+    use_layers(layout, make_tar({"data/lowest": b"", "lowest": b""}),
+               make_tar({"data/below": b"", "below": b"", "etc/below": b""}),
+               make_tar({"data/opaque": b"", ".wh..wh..opq": b""}, busybox),
+               make_tar({"data/above": b"", "above": b""}))
+    sbrun.ok("load", "--name", "opaque-root", layout)
+    box = sandbox(image="opaque-root")
+    assert box.sh("ls /data").split() == ["above", "opaque"]
+    assert box.sh("ls -d /above /below /lowest /etc/below 2>/dev/null || true").split() == ["/above"]
+
+
+# ---- sparse files --------------------------------------------------------------------------------------------
+
+SPARSE_FORMATS = {
+    "gnu": ["--format=gnu"],
+    "pax-0.0": ["--format=posix", "--sparse-version=0.0"],
+    "pax-0.1": ["--format=posix", "--sparse-version=0.1"],
+    "pax-1.0": ["--format=posix", "--sparse-version=1.0"],
+}
+
+
+@pytest.fixture(scope="module")
+def sparse_files(tmp_path_factory):
+    """A directory of files with holes: at the front, at the end, many, nothing but a hole, and no hole."""
+    top = tmp_path_factory.mktemp("sparse") / "data"
+    long_name = "d" * 60 + "/" + "n" * 120
+    (top / long_name).parent.mkdir(parents=True)
+    for name, offsets, size in (("front", [1 << 20], (1 << 20) + 10), ("end", [0], 1 << 20),
+                                ("many", range(0, 8 << 20, 128 << 10), 8 << 20), ("hole", [], 5_000_000),
+                                (long_name, [4 << 20], 6 << 20), ("dense", [0], 10)):
+        with open(top / name, "wb") as file:
+            for offset in offsets:
+                file.seek(offset)
+                file.write(os.urandom(4096))
+            file.truncate(size)
+    return top
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMATS)
+def test_sparse_files_keep_content_and_holes(sbrun, sandbox, image_dir, sparse_files, tmp_path, form):
+    """As GNU tar writes them, in each of its formats."""
+    archive, layout = tmp_path / "layer.tar", tmp_path / "layout"
+    with gzip.open(layer_file(image_dir("busybox"))) as plain:
+        archive.write_bytes(plain.read())
+    made = tmp_path / "sparse.tar"
+    subprocess.run(["tar", "-c", "-S", *SPARSE_FORMATS[form], "-f", made, "-C", sparse_files.parent, "data"],
+                   check=True)
+    subprocess.run(["tar", "-A", "-f", archive, made], check=True)
+    shutil.copytree(image_dir("busybox"), layout)
+    use_layers(layout, archive.read_bytes())
+    name = f"sparse-{form}"
+    sbrun.ok("load", "--name", name, layout)
+    box = sandbox(image=name)
+    for path in (p for p in sparse_files.rglob("*") if p.is_file()):
+        inside = "/data/" + str(path.relative_to(sparse_files))
+        size, blocks = map(int, box.sh(f"stat -c '%s %b' {inside}").split())
+        assert size == path.stat().st_size
+        assert box.sh(f"sha256sum < {inside}").split()[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert path.name == "dense" or blocks * 512 <= size // 2 and blocks <= path.stat().st_blocks + 16
+
+
+def test_an_archive_with_sparse_members_is_refused(broken, tmp_path):
+    """The outer tar of an image is read where it lies; what to do about it is said."""
+    def pack(layout):
+        with open(layout / "index.json", "ab") as file:
+            file.truncate(1 << 20)
+        subprocess.run(["tar", "-c", "-S", "-f", tmp_path / "sparse.tar", "-C", layout, "."], check=True)
+        return tmp_path / "sparse.tar"
+    broken(pack, ["'index.json' of the archive is a sparse file (make the archive without"])
+
+
 # ---- configuration -------------------------------------------------------------------------------------------
 
 def test_environment_directory_user_and_entrypoint_of_the_image_are_used(sbrun, layers_image):
@@ -315,7 +403,7 @@ def test_a_layer_that_writes_through_a_link_stays_inside(sbrun, image_dir, tmp_p
             link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
             evil.addfile(link)
             evil.addfile(tarfile.TarInfo("link/outside"), io.BytesIO())
-    use_layer(layout, data.getvalue())
+    use_layers(layout, data.getvalue())
     result = sbrun("load", "--name", "evil", layout)
     assert not target.exists()
     assert result.rc in (0, 125) and result.err.count("\n") <= 1
@@ -331,14 +419,19 @@ def use_blob(layout, data, media_type):
         digest="sha256:" + digest, size=len(data), mediaType=media_type))
 
 
-def use_layer(layout, data):
-    """Make @data, a tar file, the only layer of the layout, with all digests right."""
-    digest = hashlib.sha256(data).hexdigest()
+def use_layers(layout, *layers):
+    """Make @layers, tar files, lowest first, those of the layout, with all digests right."""
+    digests = ["sha256:" + hashlib.sha256(data).hexdigest() for data in layers]
     old = layer_file(layout)
-    (layout / "blobs/sha256" / digest).write_bytes(data)
+    for digest, data in zip(digests, layers):
+        (layout / "blobs/sha256" / digest.partition(":")[2]).write_bytes(data)
     config = layout / "blobs/sha256" / manifest_of(layout)["config"]["digest"].partition(":")[2]
-    replace_json(layout, config, lambda c: c["rootfs"].update(diff_ids=["sha256:" + digest]))
-    use_blob(layout, data, "application/vnd.oci.image.layer.v1.tar")
+    replace_json(layout, config, lambda c: c["rootfs"].update(diff_ids=digests))
+    index = json.loads((layout / "index.json").read_text())
+    manifest = layout / "blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
+    replace_json(layout, manifest, lambda m: m.update(layers=[
+        {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": len(data)}
+        for digest, data in zip(digests, layers)]))
     old.unlink()
 
 

@@ -120,6 +120,23 @@ static inline void tarball_pax_str(struct tarball *t, const char *key, const cha
 	tarball_pax(t, 'x', key, value, strlen(value));
 }
 
+/* Append a PAX header with the records @v[0] = @v[1], @v[2] = @v[3], … up to NULL. */
+static inline void tarball_pax_list(struct tarball *t, const char *const *v)
+{
+	char body[4096];
+	size_t n = 0;
+
+	for (; *v; v += 2) {
+		size_t rest = strlen(v[0]) + strlen(v[1]) + 3, len = rest + 1;
+
+		while ((size_t)snprintf(NULL, 0, "%zu", len) + rest != len)
+			len++;
+		n += (size_t)snprintf(body + n, sizeof(body) - n, "%zu %s=%s\n", len, v[0], v[1]);
+		assert_true(n < sizeof(body));
+	}
+	tarball_add(t, &(struct tarent){ .name = "pax", .type = 'x', .body = body, .body_len = n });
+}
+
 static inline void tarball_end(struct tarball *t)
 {
 	tarball_zeros(t, 1024);

@@ -16,6 +16,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/path.h"
 
+#define OPAQUE ".wh..wh..opq"
+
 /* A directory "layer" to unpack into, beside a file "canary" that must stay as it is. */
 struct fixture {
 	char path[32];
@@ -210,6 +212,45 @@ static void a_set_group_id_directory_does_not_pass_its_group_on(void **state)
 	assert_int_equal(stat_of(f, "d/link").st_gid, 0);
 }
 
+static void sparse_files_keep_their_holes(void **state)
+{
+	static const char *const records[] = { "GNU.sparse.size",
+					       "50331648",
+					       "GNU.sparse.numblocks",
+					       "2",
+					       "GNU.sparse.map",
+					       "16777216,512,33554432,512",
+					       NULL };
+	struct fixture *f = *state;
+	char body[1024], buf[1024];
+	struct stat st;
+	int fd;
+
+	memset(body, 'A', 512);
+	memset(body + 512, 'B', 512);
+	tarball_pax_list(&f->tar, records);
+	tarball_add(&f->tar, &(struct tarent){ .name = "f", .body = body, .body_len = 1024 });
+	tarball_pax_list(&f->tar, (const char *const[]){ "GNU.sparse.size", "1000000", NULL });
+	tarball_add(&f->tar, &(struct tarent){ .name = "hole" });
+	expect_unpacked(f);
+	st = stat_of(f, "f");
+	assert_int_equal(st.st_size, 48 << 20);
+	assert_true(st.st_blocks * 512 <= 64 << 10);
+	assert_int_equal(f->record.file_bytes, 1024);
+	fd = openat(f->layer, "f", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, buf, 1024, 16 << 20), 1024);
+	assert_memory_equal(buf, body, 512);
+	for (int i = 512; i < 1024; i++)
+		assert_int_equal(buf[i], 0);
+	assert_int_equal(pread(fd, buf, 512, 32 << 20), 512);
+	assert_memory_equal(buf, body + 512, 512);
+	assert_int_equal(lseek(fd, 0, SEEK_DATA) >> 20, 16);
+	close(fd);
+	st = stat_of(f, "hole");
+	assert_int_equal(st.st_size, 1000000);
+	assert_int_equal(st.st_blocks, 0);
+}
+
 static void parents_that_are_not_listed_are_made(void **state)
 {
 	struct fixture *f = *state;
@@ -226,13 +267,30 @@ static void whiteouts_become_overlays_own(void **state)
 	struct fixture *f = *state;
 
 	add(f, "d/.wh.gone", '0', NULL);
-	add(f, "o/.wh..wh..opq", '0', NULL);
+	add(f, "o/" OPAQUE, '0', NULL);
 	add(f, "o/new", '0', "x");
 	expect_unpacked(f);
 	assert_true(is_whiteout(f, "d/gone"));
 	assert_false(is_opaque(f, "d"));
 	assert_true(is_opaque(f, "o"));
 	expect_text(f, "o/new", "x");
+}
+
+static void a_root_can_be_opaque(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "file", '0', "x");
+	expect_unpacked(f);
+	assert_false(is_opaque(f, "."));
+	add(f, "d/file", '0', "x");
+	add(f, OPAQUE, '0', NULL);
+	tarball_add(&f->tar, &(struct tarent){ .name = "./", .type = '5', .mode = 0750 });
+	expect_unpacked(f);
+	assert_true(is_opaque(f, "."));
+	assert_false(is_opaque(f, "d"));
+	assert_int_equal(stat_of(f, ".").st_mode & 07777, 0750);
+	assert_int_equal(faccessat(f->layer, OPAQUE, F_OK, 0), -1);
 }
 
 static void whiteouts_do_not_depend_on_the_order(void **state)
@@ -250,7 +308,7 @@ static void whiteouts_do_not_depend_on_the_order(void **state)
 	add(f, ".wh.dir3", '0', NULL);
 	add(f, "dir3", '5', NULL);
 	add(f, "o/new", '0', "x");
-	add(f, "o/.wh..wh..opq", '0', NULL);
+	add(f, "o/" OPAQUE, '0', NULL);
 	expect_unpacked(f);
 	expect_text(f, "file1", "1");
 	expect_text(f, "file2", "2");
@@ -275,8 +333,6 @@ static void whiteouts_of_nothing_or_elsewhere_are_refused(void **state)
 	}
 	add(f, ".wh.x/y", '0', NULL);
 	expect_refused(f, "whiteout");
-	add(f, ".wh..wh..opq", '0', NULL);
-	expect_refused(f, "opaque root");
 	tarball_add(&f->tar, &(struct tarent){ .name = "x", .type = '3' });
 	expect_refused(f, "0/0");
 	add(f, "s", '2', "..");
@@ -414,8 +470,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LAYER_TEST(all_kinds_get_their_metadata),
 		LAYER_TEST(a_set_group_id_directory_does_not_pass_its_group_on),
+		LAYER_TEST(sparse_files_keep_their_holes),
 		LAYER_TEST(parents_that_are_not_listed_are_made),
 		LAYER_TEST(whiteouts_become_overlays_own),
+		LAYER_TEST(a_root_can_be_opaque),
 		LAYER_TEST(whiteouts_do_not_depend_on_the_order),
 		LAYER_TEST(whiteouts_of_nothing_or_elsewhere_are_refused),
 		LAYER_TEST(files_of_aufs_are_left_out),

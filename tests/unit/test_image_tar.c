@@ -75,6 +75,7 @@ static void entries_come_out_whatever_the_pieces(void **state)
 		struct tarball t = { .len = 0 };
 		struct reading r;
 		const uint8_t *data;
+		uint64_t at = 0;
 		char body[600];
 		size_t n = 0;
 		ssize_t got;
@@ -99,8 +100,10 @@ static void entries_come_out_whatever_the_pieces(void **state)
 		assert_int_equal(r.e->uid, 7);
 		assert_int_equal(r.e->gid, 8);
 		assert_int_equal(r.e->mtime.tv_sec, 1000);
-		while ((got = sb_tar_read(r.tar, &data, &r.err)) > 0)
+		while ((got = sb_tar_read(r.tar, &data, &at, &r.err)) > 0) {
+			assert_int_equal(at, n);
 			n += (size_t)got;
+		}
 		assert_int_equal(n, sizeof(body));
 		assert_int_equal(step(&r)->type, SB_TAR_SYMLINK);
 		assert_string_equal(r.e->link, "../x");
@@ -278,7 +281,7 @@ static void broken_extended_headers_are_refused(void **state)
 		{ "15 uid=4294967295\n", 0, "broken record" },
 		{ "18 uid=4294967295\n", 0, "range" },
 		{ "11 mtime=x\n", 0, "not a time" },
-		{ "22 GNU.sparse.major=1\n", 0, "sparse" },
+		{ "23 GNU.sparse.size=0\0000\n", 23, "unknown record of a sparse" },
 		{ "18 SCHILY.xattr.=\n", 0, "too short" },
 	};
 
@@ -297,7 +300,8 @@ static void broken_extended_headers_are_refused(void **state)
 
 static void a_global_header_can_not_rename_or_resize(void **state)
 {
-	static const char *const keys[] = { "path", "linkpath", "size", "SCHILY.xattr.user.a" };
+	static const char *const keys[] = { "path", "linkpath", "size", "SCHILY.xattr.user.a",
+					    "GNU.sparse.size" };
 
 	(void)state;
 	for (size_t i = 0; i < SB_ARRAY_SIZE(keys); i++) {
@@ -395,7 +399,7 @@ static void types_and_numbers_we_can_not_make_are_refused(void **state)
 		size_t at, len;
 		const char *bytes, *word;
 	} rows[] = {
-		{ offsetof(struct sb_header, type), 1, "S", "sparse" },
+		{ offsetof(struct sb_header, type), 1, "S", "no known format" },
 		{ offsetof(struct sb_header, type), 1, "V", "type 0x56" },
 		{ offsetof(struct sb_header, type), 1, "\x80", "type 0x80" },
 		{ offsetof(struct sb_header, size), 12, "-0000000001", "not a number" },
@@ -420,6 +424,311 @@ static void types_and_numbers_we_can_not_make_are_refused(void **state)
 		tarball_sum(&t, at);
 		expect_refused(&t, rows[i].word);
 	}
+}
+
+/* What the file with "AAAA…", a hole, "BBBB…" and a hole is to be read as. */
+#define PIECE     512
+#define B_AT      4096
+#define REAL_SIZE 10000
+#define REAL_TEXT "10000"
+
+static void expect_pieces(struct tarball *t, const char *path)
+{
+	struct reading r;
+	const uint8_t *data;
+	uint64_t at = 0;
+	ssize_t n;
+	size_t got[2] = { 0, 0 };
+
+	tarball_add(t, &(struct tarent){ .name = "next" });
+	start(&r, t, 100);
+	step(&r);
+	assert_int_equal(r.e->type, SB_TAR_FILE);
+	assert_string_equal(r.e->path, path);
+	assert_int_equal(r.e->size, REAL_SIZE);
+	assert_int_equal(r.e->stored, 2 * PIECE);
+	while ((n = sb_tar_read(r.tar, &data, &at, &r.err)) > 0) {
+		bool b = at >= B_AT;
+
+		assert_int_equal(at, (b ? B_AT : 0) + got[b]);
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(data[i], b ? 'B' : 'A');
+		got[b] += (size_t)n;
+	}
+	assert_int_equal(n, 0);
+	assert_int_equal(got[0], PIECE);
+	assert_int_equal(got[1], PIECE);
+	assert_string_equal(step(&r)->path, "next");
+	assert_int_equal(r.e->stored, 0);
+	finish(&r, t);
+}
+
+/* The data of both pieces, after @head, which is a whole number of blocks. */
+static void add_pieces(struct tarball *t, const char *name, const char *head, size_t head_len)
+{
+	char *body = calloc(1, head_len + 2 * (size_t)PIECE);
+
+	assert_non_null(body);
+	if (head_len > 0)
+		memcpy(body, head, head_len);
+	memset(body + head_len, 'A', PIECE);
+	memset(body + head_len + PIECE, 'B', PIECE);
+	tarball_add(t, &(struct tarent){ .name = name,
+					 .body = body,
+					 .body_len = head_len + 2 * (size_t)PIECE });
+	free(body);
+}
+
+/* Make the header at @at one of GNU's type S with @pieces of "offset, length" pairs. */
+static void make_old(struct tarball *t, size_t at, const uint64_t (*pieces)[2], size_t n, bool more)
+{
+	char *h = t->data + at;
+
+	memcpy(h + offsetof(struct sb_header, magic), "ustar  ", 8);
+	h[offsetof(struct sb_header, type)] = 'S';
+	for (size_t i = 0; i < n; i++) {
+		tarball_octal(h + 386 + 24 * i, 12, pieces[i][0]);
+		tarball_octal(h + 398 + 24 * i, 12, pieces[i][1]);
+	}
+	h[482] = (char)more;
+	tarball_octal(h + 483, 12, REAL_SIZE);
+	tarball_sum(t, at);
+}
+
+static void old_sparse_files_are_read(void **state)
+{
+	static const uint64_t pieces[][2] = { { 0, PIECE }, { B_AT, PIECE }, { REAL_SIZE, 0 } };
+	struct tarball t = { .len = 0 };
+	size_t at = t.len;
+
+	(void)state;
+	add_pieces(&t, "f", NULL, 0);
+	make_old(&t, at, pieces, SB_ARRAY_SIZE(pieces), false);
+	expect_pieces(&t, "f");
+}
+
+static void old_sparse_files_may_have_extension_blocks(void **state)
+{
+	static const uint64_t pieces[][2] = { { 0, 100 }, { 100, 200 }, { 300, 200 }, { 500, 12 } };
+	struct tarball t = { .len = 0 };
+	char block[512] = "", data[2 * PIECE];
+	size_t size = 2 * (size_t)PIECE;
+
+	(void)state;
+	/* An empty entry of that type, whose size is then set: its extension comes first. */
+	tarball_add(&t, &(struct tarent){ .name = "f" });
+	make_old(&t, 0, pieces, SB_ARRAY_SIZE(pieces), true);
+	tarball_octal(t.data + offsetof(struct sb_header, size), 12, size);
+	tarball_sum(&t, 0);
+	for (size_t i = 0; i < 21; i++) {
+		tarball_octal(block + 24 * i, 12, B_AT + i);
+		tarball_octal(block + 24 * i + 12, 12, 1);
+	}
+	block[504] = 1;
+	tarball_raw(&t, block, sizeof(block));
+	memset(block, 0, sizeof(block));
+	tarball_octal(block, 12, B_AT + 21);
+	tarball_octal(block + 12, 12, PIECE - 21);
+	tarball_raw(&t, block, sizeof(block));
+	memset(data, 'A', PIECE);
+	memset(data + PIECE, 'B', PIECE);
+	tarball_raw(&t, data, sizeof(data));
+	expect_pieces(&t, "f");
+}
+
+static void pax_sparse_files_of_version_0_are_read(void **state)
+{
+	static const char *const v00[] = { "GNU.sparse.size",
+					   REAL_TEXT,
+					   "GNU.sparse.numblocks",
+					   "3",
+					   "GNU.sparse.offset",
+					   "0",
+					   "GNU.sparse.numbytes",
+					   "512",
+					   "GNU.sparse.offset",
+					   "4096",
+					   "GNU.sparse.numbytes",
+					   "512",
+					   "GNU.sparse.offset",
+					   REAL_TEXT,
+					   "GNU.sparse.numbytes",
+					   "0",
+					   NULL };
+	static const char *const v01[] = { "GNU.sparse.size",
+					   REAL_TEXT,
+					   "GNU.sparse.numblocks",
+					   "3",
+					   "GNU.sparse.name",
+					   "d/real",
+					   "GNU.sparse.map",
+					   "0,512,4096,512,10000,0",
+					   "path",
+					   "not/this",
+					   NULL };
+	struct tarball t = { .len = 0 };
+
+	(void)state;
+	tarball_pax_list(&t, v00);
+	add_pieces(&t, "f", NULL, 0);
+	expect_pieces(&t, "f");
+	tarball_pax_list(&t, v01);
+	add_pieces(&t, "GNUSparseFile.1/real", NULL, 0);
+	expect_pieces(&t, "d/real");
+}
+
+/* Append an entry of version 1.0 with @map as text, filled to a whole block. */
+static void add_version_1(struct tarball *t, const char *map)
+{
+	static const char *const records[] = { "GNU.sparse.major",
+					       "1",
+					       "GNU.sparse.minor",
+					       "0",
+					       "GNU.sparse.name",
+					       "real",
+					       "GNU.sparse.realsize",
+					       REAL_TEXT,
+					       NULL };
+	size_t len = (strlen(map) + 511) / 512 * 512;
+	char *head = calloc(1, len + 1);
+
+	assert_non_null(head);
+	memcpy(head, map, strlen(map));
+	tarball_pax_list(t, records);
+	add_pieces(t, "GNUSparseFile.1/real", head, len);
+	free(head);
+}
+
+static void pax_sparse_files_of_version_1_are_read(void **state)
+{
+	struct tarball t = { .len = 0 };
+	char map[2000] = "";
+	size_t n;
+
+	(void)state;
+	add_version_1(&t, "3\n0\n512\n4096\n512\n10000\n0\n");
+	expect_pieces(&t, "real");
+	/* A map that crosses a block, within a number too. */
+	n = (size_t)snprintf(map, sizeof(map), "202\n0\n512\n");
+	for (int i = 0; i < 200; i++)
+		n += (size_t)snprintf(map + n, sizeof(map) - n, "600\n0\n");
+	assert_true(n > 512);
+	snprintf(map + n, sizeof(map) - n, "4096\n512\n");
+	add_version_1(&t, map);
+	expect_pieces(&t, "real");
+}
+
+static void hostile_sparse_maps_are_refused(void **state)
+{
+	static const struct {
+		const char *map, *word;
+	} rows[] = {
+		{ "2\n4096\n512\n0\n512\n", "broken" },      /* descending */
+		{ "2\n0\n512\n511\n512\n", "broken" },       /* overlapping */
+		{ "2\n0\n512\n9489\n512\n", "broken" },      /* past the end */
+		{ "1\n10001\n0\n", "broken" },               /* a start past it */
+		{ "1\n0\n9223372036854775807\n", "broken" }, /* longer than all */
+		{ "2\n9223372036854775807\n9223372036854775807\n", "broken" },
+		{ "1\n0\n9223372036854775808\n", "broken" },  /* above 2^63 */
+		{ "1\n0\n99999999999999999999\n", "broken" }, /* above 2^64 */
+		{ "1\n0\n512\n", "does not fit" },            /* too little */
+		{ "0\n", "does not fit" },
+		{ "2\n0\n512\n4096\n513\n", "does not fit" }, /* too much */
+		{ "262145\n", "more than 262144 pieces" },
+		{ "x\n", "broken" },
+		{ "\n", "broken" },
+		{ "-1\n", "broken" },
+		{ "1\n0\n 512\n", "broken" },
+		{ "3\n0\n512\n4096\n512\n", "broken" }, /* fewer than announced */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SB_ARRAY_SIZE(rows); i++) {
+		struct tarball t = { .len = 0 };
+
+		add_version_1(&t, rows[i].map);
+		expect_refused(&t, rows[i].word);
+	}
+}
+
+static void sparse_records_that_make_no_sense_are_refused(void **state)
+{
+	static const struct {
+		const char *records[13];
+		const char *word;
+	} rows[] = {
+		{ { "GNU.sparse.name", "x" }, "broken" },
+		{ { "GNU.sparse.map", "0,1" }, "broken" }, /* no size */
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.map", "0" }, "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.map", "" }, "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.map", "0,1024," }, "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.map", "0,1024", "GNU.sparse.map",
+		    "0,1" },
+		  "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.map", "0,00000000000000000001024" },
+		  "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.numblocks", "2", "GNU.sparse.map",
+		    "0,1024" },
+		  "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.offset", "0", "GNU.sparse.offset", "0" },
+		  "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.numbytes", "0" }, "broken" },
+		{ { "GNU.sparse.size", "1024", "GNU.sparse.offset", "0" }, "broken" },
+		{ { "GNU.sparse.size", "-1" }, "unknown record" },
+		{ { "GNU.sparse.size", "68719476737" }, "longer than 68719476736 bytes" },
+		{ { "GNU.sparse.numblocks", "262145" }, "more than 262144 pieces" },
+		{ { "GNU.sparse.other", "1" }, "unknown record" },
+		{ { "GNU.sparse.major", "2", "GNU.sparse.minor", "1" }, "format 2.1" },
+		{ { "GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.size", "1024",
+		    "GNU.sparse.map", "0,1024" },
+		  "broken" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SB_ARRAY_SIZE(rows); i++) {
+		struct tarball t = { .len = 0 };
+
+		tarball_pax_list(&t, rows[i].records);
+		add_pieces(&t, "f", NULL, 0);
+		expect_refused(&t, rows[i].word);
+	}
+	{
+		static const char *const records[] = { "GNU.sparse.size", "0", NULL };
+		struct tarball t = { .len = 0 };
+
+		tarball_pax_list(&t, records);
+		tarball_add(&t, &(struct tarent){ .name = "d", .type = '5' });
+		expect_refused(&t, "not a regular file");
+	}
+}
+
+static void old_sparse_files_that_are_broken_are_refused(void **state)
+{
+	static const uint64_t none[][2] = { { 0, 0 } };
+	static const uint64_t full[][2] = { { 0, 0 }, { 0, 0 }, { 0, 0 }, { 0, 0 } };
+	struct tarball t = { .len = 0 };
+	char block[512] = "";
+
+	(void)state;
+	/* Extension blocks are announced, but the list in the header has ended. */
+	tarball_add(&t, &(struct tarent){ .name = "f" });
+	make_old(&t, 0, none, 1, true);
+	expect_refused(&t, "broken");
+	/* A chain of blocks with nothing in them. */
+	tarball_add(&t, &(struct tarent){ .name = "f" });
+	make_old(&t, 0, full, 4, true);
+	block[504] = 1;
+	for (int i = 0; i < 4; i++)
+		tarball_raw(&t, block, sizeof(block));
+	expect_refused(&t, "broken");
+	/* No block where one is announced. */
+	tarball_add(&t, &(struct tarent){ .name = "f" });
+	make_old(&t, 0, full, 4, true);
+	expect_refused(&t, "too early");
+	/* A directory by its name. */
+	tarball_add(&t, &(struct tarent){ .name = "f/" });
+	make_old(&t, 0, none, 1, false);
+	expect_refused(&t, "not a regular file");
 }
 
 static void names_in_messages_are_harmless(void **state)
@@ -452,6 +761,13 @@ int main(void)
 		cmocka_unit_test(a_tar_may_end_without_its_mark),
 		cmocka_unit_test(what_is_no_tar_is_refused),
 		cmocka_unit_test(types_and_numbers_we_can_not_make_are_refused),
+		cmocka_unit_test(old_sparse_files_are_read),
+		cmocka_unit_test(old_sparse_files_may_have_extension_blocks),
+		cmocka_unit_test(pax_sparse_files_of_version_0_are_read),
+		cmocka_unit_test(pax_sparse_files_of_version_1_are_read),
+		cmocka_unit_test(hostile_sparse_maps_are_refused),
+		cmocka_unit_test(sparse_records_that_make_no_sense_are_refused),
+		cmocka_unit_test(old_sparse_files_that_are_broken_are_refused),
 		cmocka_unit_test(names_in_messages_are_harmless),
 	};
 
