@@ -55,8 +55,8 @@ int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_s
 		   struct sb_err *err);
 void sb_span_done(struct sb_span *span);
 void sb_bundle_cancel(const struct sb_bundle *bundle);
-struct sb_blob_reader sb_bundle_reader(const struct sb_bundle *bundle);
-int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
+struct sb_blob_reader sb_bundle_reader(struct sb_bundle *bundle);
+int sb_bundle_read(struct sb_bundle *bundle, const char *name, size_t max, char **ret,
 		   size_t *ret_len, struct sb_err *err);
 
 static inline void sb_cleanup_bundle(struct sb_bundle **bundle)

@@ -9,7 +9,7 @@ struct sb_bundle;
 struct sb_err;
 struct sb_incoming_list;
 
-int sb_layout_read(const struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
+int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err);
 
 #endif /* SB_IMAGES_LAYOUT_H */
