@@ -28,10 +28,15 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/sys.h"
 
-#define ENTRIES_MAX 16384 /* 128 layers with three files each are usual at most */
-#define LINKS_MAX   8     /* links that lead from one file to another */
-#define LIST_BYTES  4096  /* read at once while headers are walked: bodies are skipped */
-#define COPY_BYTES  (256 << 10)
+#define ENTRIES_MAX 16384     /* 128 layers with three files each are usual at most */
+#define NAMES_MAX   (8 << 20) /* bytes of all their names and of what links point to */
+/* Bytes of all small files that are read, plus DOCUMENT_COST for each: an index may name another
+ * one a thousand times, and that again. */
+#define DOCUMENTS_MAX (16 << 20)
+#define DOCUMENT_COST 4096
+#define LINKS_MAX     8    /* links that lead from one file to another */
+#define LIST_BYTES    4096 /* read at once while headers are walked: bodies are skipped */
+#define COPY_BYTES    (256 << 10)
 
 /* One file of a tar: @link if it is a link, else @offset and @size. */
 struct member {
@@ -51,6 +56,8 @@ struct member {
  * @owned:	@tar_fd is our own
  * @members:	files of the tar, in its order
  * @n:		how many
+ * @names:	bytes of their names
+ * @documents:	what counts for DOCUMENTS_MAX
  */
 struct sb_bundle {
 	int dirfd;
@@ -60,6 +67,8 @@ struct sb_bundle {
 	bool owned;
 	struct member *members;
 	size_t n;
+	size_t names;
+	uint64_t documents;
 };
 
 /* A file without a name in @dirfd. */
@@ -154,6 +163,10 @@ static int add_member(struct sb_bundle *b, const struct sb_tar_entry *e, uint64_
 {
 	struct member *m;
 
+	b->names += strlen(e->path) + strlen(e->link);
+	if (b->names > NAMES_MAX)
+		return sb_err_refuse(err, EPROTO, "the archive has more than %d bytes of names",
+				     NAMES_MAX);
 	/* Grow by doubling: at 0, 1, 2, 4, … there is no room for one more. */
 	if ((b->n & (b->n - 1)) == 0) {
 		m = realloc(b->members, (b->n ? b->n * 2 : 1) * sizeof(*m));
@@ -432,9 +445,11 @@ int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_s
  * @ret:	content with a NUL appended; the caller frees it
  * @ret_len:	its length
  *
+ * All that is read of one archive, again and again or not, has a bound of 16 MiB.
+ *
  * Return: 0, or a negative errno value (-ENOENT, -EFBIG)
  */
-int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
+int sb_bundle_read(struct sb_bundle *bundle, const char *name, size_t max, char **ret,
 		   size_t *ret_len, struct sb_err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -449,6 +464,12 @@ int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max,
 		sb_span_done(&span);
 		return sb_err_refuse(err, EFBIG, "'%s' is longer than %zu bytes",
 				     sb_tar_shown(name, shown), max);
+	}
+	bundle->documents += span.size + DOCUMENT_COST;
+	if (bundle->documents > DOCUMENTS_MAX) {
+		sb_span_done(&span);
+		return sb_err_refuse(err, EFBIG, "the archive has more than %d bytes of documents",
+				     DOCUMENTS_MAX);
 	}
 	text = malloc(span.size + 1);
 	sb_source_from_span(&from, &span);

@@ -36,7 +36,7 @@ void sb_bundle_free(struct sb_bundle *bundle);
 int sb_bundle_find(const struct sb_bundle *bundle, const char *name, struct sb_span *ret,
 		   struct sb_err *err);
 void sb_bundle_cancel(const struct sb_bundle *bundle);
-int sb_bundle_read(const struct sb_bundle *bundle, const char *name, size_t max, char **ret,
+int sb_bundle_read(struct sb_bundle *bundle, const char *name, size_t max, char **ret,
 		   size_t *ret_len, struct sb_err *err);
 
 static inline void sb_cleanup_bundle(struct sb_bundle **bundle)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "images/digest.h"
+#include "images/document.h"
 #include "images/image.h"
 #include "images/limits.h"
 #include "runtime/base/cleanup.h"
@@ -102,12 +103,14 @@ static int take_ports(const json_t *obj, struct sb_strv *ret, struct sb_err *err
 
 static int take_diff_ids(const json_t *root, struct sb_strv *ret, struct sb_err *err)
 {
+	static const char *const keys[] = { "type", "diff_ids" };
 	const json_t *rootfs = json_object_get(root, "rootfs");
 	const char *type = NULL;
 
 	if (!json_is_object(rootfs))
 		return sb_err_refuse(err, EPROTO, "'rootfs' is missing");
-	if (sb_json_need_str(rootfs, "type", &type, err) < 0)
+	if (sb_document_check_keys(rootfs, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
+	    sb_json_need_str(rootfs, "type", &type, err) < 0)
 		return sb_err_prefix(err, "rootfs");
 	if (strcmp(type, "layers") != 0)
 		return sb_err_refuse(err, EPROTO, "the type of 'rootfs' is not 'layers'");
@@ -125,11 +128,15 @@ static int take_diff_ids(const json_t *root, struct sb_strv *ret, struct sb_err 
 /* What a container is to run: the object "config", which may be missing or null. */
 static int take_run_config(const json_t *cfg, struct sb_image *ret, struct sb_err *err)
 {
+	static const char *const keys[] = { "Env",        "Entrypoint", "Cmd", "ExposedPorts",
+					    "WorkingDir", "StopSignal", "User" };
+
 	if (!cfg || json_is_null(cfg))
 		return 0;
 	if (!json_is_object(cfg))
 		return sb_err_refuse(err, EPROTO, "'config' is not an object");
-	if (take_env(cfg, &ret->env, err) < 0 ||
+	if (sb_document_check_keys(cfg, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
+	    take_env(cfg, &ret->env, err) < 0 ||
 	    sb_json_get_strv(cfg, "Entrypoint", &ret->entrypoint, err) < 0 ||
 	    sb_json_get_strv(cfg, "Cmd", &ret->cmd, err) < 0 ||
 	    take_str(cfg, "WorkingDir", &ret->working_dir, err) < 0 ||
@@ -153,14 +160,17 @@ static int take_run_config(const json_t *cfg, struct sb_image *ret, struct sb_er
 int sb_config_parse(const char *text, size_t len, struct sb_image *ret,
 		    struct sb_strv *ret_diff_ids, struct sb_err *err)
 {
+	static const char *const keys[] = { "architecture", "os",      "config",
+					    "rootfs",       "created", "variant" };
 	_cleanup_json_ json_t *root = NULL;
 	const char *created = NULL;
 
-	if (sb_json_parse(text, len, &root, err) < 0)
+	if (sb_document_parse(text, len, &root, err) < 0)
 		return sb_err_prefix(err, "image config");
 	if (!json_is_object(root))
 		return sb_err_refuse(err, EPROTO, "image config: not an object");
-	if (take_str(root, "architecture", &ret->architecture, err) < 0 ||
+	if (sb_document_check_keys(root, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
+	    take_str(root, "architecture", &ret->architecture, err) < 0 ||
 	    take_str(root, "os", &ret->os, err) < 0 ||
 	    sb_json_get_str(root, "created", &created, err) < 0 ||
 	    take_run_config(json_object_get(root, "config"), ret, err) < 0 ||

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "images/bundle.h"
+#include "images/document.h"
 #include "images/hash.h"
 #include "images/manifest.h"
 #include "images/reference.h"
@@ -56,14 +57,16 @@ static int take_layers(struct sb_incoming *image, const struct sb_strv *files, s
 }
 
 /* Config and layers of one element of manifest.json. */
-static int take_image(const struct sb_bundle *bundle, const json_t *element,
-		      struct sb_incoming *image, struct sb_err *err)
+static int take_image(struct sb_bundle *bundle, const json_t *element, struct sb_incoming *image,
+		      struct sb_err *err)
 {
+	static const char *const keys[] = { "Config", "RepoTags", "Layers" };
 	struct sb_strv files = SB_STRV_INIT;
 	const char *config = NULL;
 	int r;
 
-	if (sb_json_need_str(element, "Config", &config, err) < 0)
+	if (sb_document_check_keys(element, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
+	    sb_json_need_str(element, "Config", &config, err) < 0)
 		return sb_err_prefix(err, "'manifest.json'");
 	if (sb_bundle_read(bundle, config, SB_CONFIG_MAX_BYTES, &image->config, &image->config_len,
 			   err) < 0 ||
@@ -77,27 +80,28 @@ static int take_image(const struct sb_bundle *bundle, const json_t *element,
 	return r < 0 ? r : sb_manifest_take_config(image, err);
 }
 
-static int add_reference(struct sb_incoming *image, const char *name, struct sb_err *err)
+static int add_reference(struct sb_incoming_list *list, struct sb_incoming *image, const char *name,
+			 struct sb_err *err)
 {
 	char full[SB_REFERENCE_SIZE];
 
 	if (sb_reference_complete(name, full, sizeof(full), err) < 0)
 		return -err->code;
-	return sb_strv_add(&image->references, full, err);
+	return sb_incoming_add_reference(list, image, full, err);
 }
 
 /* Give an image the name of the user or those of the archive. Return: 0, 1: it has none, or < 0 */
 static int take_references(const json_t *element, const char *name, struct sb_incoming *image,
-			   struct sb_err *err)
+			   struct sb_incoming_list *list, struct sb_err *err)
 {
 	struct sb_strv tags = SB_STRV_INIT;
 	int r;
 
 	if (name)
-		return add_reference(image, name, err);
+		return add_reference(list, image, name, err);
 	r = sb_json_get_strv(element, "RepoTags", &tags, err);
 	for (size_t i = 0; r == 0 && i < tags.n; i++)
-		r = add_reference(image, tags.v[i], err);
+		r = add_reference(list, image, tags.v[i], err);
 	if (r == 0 && tags.n == 0)
 		r = 1;
 	sb_strv_done(&tags);
@@ -113,7 +117,7 @@ static int take_references(const json_t *element, const char *name, struct sb_in
  * Return: 0, or a negative errno value (-ENOENT: not such an archive, -EINVAL: nothing to load,
  * with a hint)
  */
-int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
+int sb_docker_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -123,7 +127,7 @@ int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 
 	if (sb_bundle_read(bundle, "manifest.json", SB_MANIFEST_MAX_BYTES, &text, &len, err) < 0)
 		return -err->code;
-	if (sb_json_parse(text, len, &list, err) < 0)
+	if (sb_document_parse(text, len, &list, err) < 0)
 		return sb_err_prefix(err, "'manifest.json'");
 	if (!json_is_array(list) || json_array_size(list) == 0)
 		return sb_err_refuse(err, EPROTO, "'manifest.json' is not a list of images");
@@ -138,7 +142,7 @@ int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_i
 
 		if (!image)
 			return -err->code;
-		r = take_references(element, name, image, err);
+		r = take_references(element, name, image, ret, err);
 		if (r < 0 || (r == 0 && take_image(bundle, element, image, err) < 0))
 			return -err->code;
 		if (r == 1) {

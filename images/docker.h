@@ -12,7 +12,7 @@ struct sb_err;
 struct sb_incoming;
 struct sb_incoming_list;
 
-int sb_docker_read(const struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
+int sb_docker_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err);
 int sb_docker_make_manifest(struct sb_incoming *image, const uint64_t *tar_bytes,
 			    struct sb_err *err);

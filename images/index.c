@@ -12,7 +12,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 
-#define NESTING_MAX 4 /* indexes in indexes */
+#define NESTING_MAX 4  /* indexes in indexes */
+#define INDEXES_MAX 64 /* that are read: one may list another again and again */
 
 /* The best manifest found so far among alternatives. */
 struct choice {
@@ -20,7 +21,8 @@ struct choice {
 	const struct sb_platform *platform;
 	json_t *descriptor; /* owned reference; NULL: none fits */
 	enum sb_platform_fit fit;
-	unsigned int n_best; /* different manifests that fit as well as the best one */
+	unsigned int *indexes; /* how many were read */
+	unsigned int n_best;   /* different manifests that fit as well as the best one */
 };
 
 static const char *annotation(const json_t *descriptor, const char *key)
@@ -71,7 +73,7 @@ static void consider_manifest(struct choice *c, json_t *descriptor)
 /* Consider an entry of an index, and what lies behind it if that is an index again. */
 static int consider(struct choice *c, json_t *descriptor, int depth, struct sb_err *err)
 {
-	struct choice inner = { .from = c->from, .platform = c->platform };
+	struct choice inner = { .from = c->from, .platform = c->platform, .indexes = c->indexes };
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *index = NULL;
 	enum sb_manifest_kind kind;
@@ -92,6 +94,9 @@ static int consider(struct choice *c, json_t *descriptor, int depth, struct sb_e
 	}
 	if (depth == NESTING_MAX)
 		return sb_err_refuse(err, EPROTO, "image indexes are nested too deep");
+	if (++*c->indexes > INDEXES_MAX)
+		return sb_err_refuse(err, EPROTO, "image indexes list more than %d others",
+				     INDEXES_MAX);
 	if (sb_manifest_read_blob(c->from, descriptor, "image index", &text, &len, err) < 0 ||
 	    sb_manifest_parse(text, len, SB_MANIFEST_INDEX, &index, err) < 0)
 		return -err->code;
@@ -117,7 +122,8 @@ static int consider(struct choice *c, json_t *descriptor, int depth, struct sb_e
 int sb_index_choose(const struct sb_blob_reader *from, const json_t *entries, const char *name,
 		    const struct sb_platform *platform, json_t **ret, struct sb_err *err)
 {
-	struct choice c = { .from = from, .platform = platform };
+	unsigned int indexes = 0;
+	struct choice c = { .from = from, .platform = platform, .indexes = &indexes };
 	char shown[SB_PLATFORM_SIZE];
 	json_t *d;
 	size_t i;

@@ -44,7 +44,7 @@ static struct sb_blob_reader reader_of(const struct sb_bundle *bundle)
 }
 
 /* Read the image among the entries called @entry_name and let it have @reference. */
-static int add_image(const struct sb_bundle *bundle, const json_t *entries, const char *entry_name,
+static int add_image(struct sb_bundle *bundle, const json_t *entries, const char *entry_name,
 		     const char *reference, struct sb_incoming_list *list, struct sb_err *err)
 {
 	const struct sb_blob_reader from = reader_of(bundle);
@@ -58,7 +58,7 @@ static int add_image(const struct sb_bundle *bundle, const json_t *entries, cons
 	image = sb_incoming_add(list, err);
 	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
 		return -err->code;
-	return sb_strv_add(&image->references, full, err);
+	return sb_incoming_add_reference(list, image, full, err);
 }
 
 /* Whether an entry before @i has the same name. */
@@ -95,7 +95,7 @@ static int refuse_nameless(const char *tag, struct sb_err *err)
  * Return: 0, or a negative errno value (-ENOENT: not a layout, -EINVAL: nothing to load, with a
  * hint)
  */
-int sb_layout_read(const struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
+int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err)
 {
 	_cleanup_free_ char *text = NULL;

@@ -10,7 +10,7 @@ struct sb_err;
 struct sb_fetched;
 struct sb_incoming_list;
 
-int sb_layout_read(const struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
+int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err);
 int sb_layout_read_fetched(const struct sb_bundle *bundle, const struct sb_fetched *manifest,
 			   const char *name, struct sb_incoming_list *ret, struct sb_err *err);

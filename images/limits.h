@@ -47,7 +47,7 @@ struct sb_layer_limits {
 		.tar_bytes = UINT64_C(64) << 30, .ratio = 200,                             \
 		.ratio_free_bytes = UINT64_C(1) << 30, .entries = 1000000, .depth = 256,   \
 		.pax_bytes = 1 << 20, .xattr_bytes = 64 << 10, .sparse_pieces = 256 << 10, \
-		.dir_bytes = 64 << 20,                                                     \
+		.dir_bytes = 16 << 20,                                                     \
 	}
 
 #endif /* SB_IMAGES_LIMITS_H */

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/evp.h>
 
 #include "images/config.h"
+#include "images/document.h"
 #include "images/hash.h"
 #include "images/image.h"
 #include "images/store.h"
@@ -27,6 +27,8 @@
 
 #define OCI    "application/vnd.oci.image."
 #define DOCKER "application/vnd.docker."
+
+#define REFERENCES_MAX 1000 /* that one archive may give */
 
 #define WHAT_CONFIG "image config" /* in messages; all else that is read here is a manifest */
 
@@ -77,12 +79,14 @@ static int check_layer_type(const char *type, struct sb_err *err)
 static int read_descriptor(const json_t *d, const char *what, char *ret_digest, uint64_t *ret_size,
 			   struct sb_err *err)
 {
+	static const char *const keys[] = { "mediaType", "digest", "size", "data", "urls" };
 	const char *digest = NULL;
 	int64_t size = -1;
 
 	if (!json_is_object(d))
 		return sb_err_refuse(err, EPROTO, "descriptor of the %s is missing", what);
-	if (sb_json_need_str(d, "digest", &digest, err) < 0 ||
+	if (sb_document_check_keys(d, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
+	    sb_json_need_str(d, "digest", &digest, err) < 0 ||
 	    sb_json_get_int(d, "size", &size, err) < 0)
 		return sb_err_prefix(err, "descriptor of the %s", what);
 	if (sb_digest_check(digest, what, err) < 0)
@@ -181,25 +185,6 @@ int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descr
 	return 0;
 }
 
-/* Keys that a reader with lax rules could take for known ones (Go's decoder ignores case). */
-static int check_keys(json_t *m, const char *what, struct sb_err *err)
-{
-	static const char *const keys[] = { "schemaVersion", "mediaType", "config",
-					    "layers",        "manifests", "fsLayers" };
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(
-		m, key,
-		value) for (size_t i = 0; i < SB_ARRAY_SIZE(keys);
-			    i++) if (!strcasecmp(key, keys[i]) &&
-				     strcmp(key, keys[i]) !=
-					     0) return sb_err_refuse(err, EPROTO,
-								     "the %s has the key '%.20s'",
-								     what, key);
-	return 0;
-}
-
 /**
  * sb_manifest_parse() - Parse a manifest or an index
  * @text:	JSON
@@ -216,6 +201,8 @@ static int check_keys(json_t *m, const char *what, struct sb_err *err)
 int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, json_t **ret,
 		      struct sb_err *err)
 {
+	static const char *const keys[] = { "schemaVersion", "mediaType", "config",
+					    "layers",        "manifests", "fsLayers" };
 	const char *other = kind == SB_MANIFEST_INDEX ? "layers" : "manifests";
 	const char *what = kind == SB_MANIFEST_INDEX ? "image index" : "image manifest";
 	_cleanup_json_ json_t *m = NULL;
@@ -224,12 +211,12 @@ int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, 
 	if (len > SB_MANIFEST_MAX_BYTES)
 		return sb_err_refuse(err, EPROTO, "the %s is longer than %d bytes", what,
 				     SB_MANIFEST_MAX_BYTES);
-	if (sb_json_parse(text, len, &m, err) < 0)
+	if (sb_document_parse(text, len, &m, err) < 0)
 		return sb_err_prefix(err, "%s", what);
 	if (!json_is_object(m))
 		return sb_err_refuse(err, EPROTO, "the %s is not an object", what);
-	if (check_keys(m, what, err) < 0)
-		return -err->code;
+	if (sb_document_check_keys(m, keys, SB_ARRAY_SIZE(keys), err) < 0)
+		return sb_err_prefix(err, "%s", what);
 	if (json_object_get(m, other) || json_object_get(m, "fsLayers") ||
 	    (kind == SB_MANIFEST_INDEX && json_object_get(m, "config")))
 		return sb_err_refuse(err, EPROTO, "the %s has keys of another document", what);
@@ -370,6 +357,25 @@ void sb_incoming_done(struct sb_incoming *image)
 	}
 	free(image->layers);
 	*image = (struct sb_incoming){ .platform = image->platform };
+}
+
+/**
+ * sb_incoming_add_reference() - Give an image a name
+ * @list:	what @image is in
+ * @image:	image
+ * @reference:	full reference; copied
+ *
+ * Each name becomes a file in the store, so an archive may not give any number.
+ *
+ * Return: 0, or a negative errno value (-EPROTO: too many)
+ */
+int sb_incoming_add_reference(struct sb_incoming_list *list, struct sb_incoming *image,
+			      const char *reference, struct sb_err *err)
+{
+	if (++list->n_references > REFERENCES_MAX)
+		return sb_err_refuse(err, EPROTO, "the archive has more than %d names for images",
+				     REFERENCES_MAX);
+	return sb_strv_add(&image->references, reference, err);
 }
 
 /**

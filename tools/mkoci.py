@@ -90,9 +90,10 @@ class Layer:
         """Add a symbolic link."""
         self.add(name, tarfile.SYMTYPE, linkname=target, mode=0o777, **fields)
 
-    def hardlink(self, name, target):
-        """Add another name for @target, which this layer already has."""
-        self.add(name, tarfile.LNKTYPE, linkname=target)
+    def hardlink(self, name, target, **fields):
+        """Add another name for @target, which this layer already has. @fields: those of the target, which
+        some unpackers set again."""
+        self.add(name, tarfile.LNKTYPE, linkname=target, **fields)
 
     def whiteout(self, name):
         """Say that @name of the layers below is gone."""
@@ -128,7 +129,8 @@ class Layer:
         elif stat.S_ISCHR(st.st_mode) and st.st_rdev == 0:
             self.whiteout(name)
         elif st.st_nlink > 1 and (st.st_dev, st.st_ino) in inodes:
-            self.hardlink(name, inodes[st.st_dev, st.st_ino])
+            del fields["xattrs"]
+            self.hardlink(name, inodes[st.st_dev, st.st_ino], **fields)
         elif stat.S_ISLNK(st.st_mode):
             self.add(name, tarfile.SYMTYPE, linkname=os.readlink(path), **fields)
         elif stat.S_ISREG(st.st_mode):
