@@ -22,7 +22,6 @@
 #include "images/limits.h"
 #include "images/source.h"
 #include "images/tar.h"
-#include "images/transfer.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"

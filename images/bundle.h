@@ -9,25 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "images/digest.h"
 #include "images/source.h"
+#include "images/transfer.h"
 
 struct sb_bundle;
 struct sb_err;
-
-/**
- * struct sb_fetched - a blob that comes from a registry
- * @digest:	its digest
- * @fd:		file whose first bytes are the blob; borrowed
- * @size:	bytes it is to have
- * @transfer:	how far the download is, borrowed; NULL if it is complete
- */
-struct sb_fetched {
-	char digest[SB_DIGEST_SIZE];
-	int fd;
-	uint64_t size;
-	struct sb_transfer *transfer;
-};
 
 struct sb_bundle *sb_bundle_new(int source_fd, int spool_dirfd, struct sb_err *err);
 struct sb_bundle *sb_bundle_new_fetched(const struct sb_fetched *blobs, size_t n,

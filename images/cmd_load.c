@@ -10,9 +10,8 @@
 
 #include "images/command.h"
 #include "images/image.h"
-#include "images/limits.h"
 #include "images/publish.h"
-#include "images/store.h"
+#include "images/settings.h"
 #include "images/unpacker.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -58,14 +57,13 @@ static int print_loaded(const struct sb_loaded_list *list, bool as_json, struct 
 
 /* Unpack @source_fd into the stage of @p, publish, and tell what there is. */
 static int load(const struct sb_image_options *o, const struct sb_publish *p, int source_fd,
-		struct sb_err *err)
+		const struct sb_layer_limits *limits, struct sb_err *err)
 {
-	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
 	struct sb_load job = { .stage_dirfd = p->stage.dirfd,
 			       .layers_dirfd = p->layers_dirfd,
 			       .source_fd = source_fd,
 			       .name = o->name,
-			       .limits = &limits };
+			       .limits = limits };
 	struct sb_loaded_list list = SB_LOADED_LIST_INIT;
 	struct sb_unpacker u = SB_UNPACKER_INIT;
 	int r;
@@ -102,6 +100,7 @@ static int load(const struct sb_image_options *o, const struct sb_publish *p, in
  */
 int sb_command_load(const struct sb_image_options *o, struct sb_err *err)
 {
+	struct sb_settings settings = SB_SETTINGS_INIT;
 	struct sb_publish p = SB_PUBLISH_INIT;
 	_cleanup_fd_ int store = -1, source = -1;
 	char full[SB_REFERENCE_SIZE];
@@ -118,7 +117,10 @@ int sb_command_load(const struct sb_image_options *o, struct sb_err *err)
 	store = sb_ensure_dir_at(AT_FDCWD, o->store, 0700, err);
 	if (store < 0 || sb_publish_begin(store, &p, err) < 0)
 		return -err->code;
-	r = load(o, &p, source, err);
+	r = sb_settings_load(&settings, err);
+	if (r == 0)
+		r = load(o, &p, source, &settings.limits, err);
+	sb_settings_done(&settings);
 	sb_publish_end(&p);
 	return r;
 }

@@ -16,6 +16,8 @@ struct sb_err;
  * @platform:	--platform; NULL if it was not given
  * @progress:	--progress; NULL if it was not given
  * @quiet:	--quiet
+ * @username:	--username; NULL if it was not given
+ * @password_stdin: --password-stdin
  * @json:	--json
  * @args:	what follows the options
  * @n_args:	how many
@@ -26,6 +28,8 @@ struct sb_image_options {
 	const char *platform;
 	const char *progress;
 	bool quiet;
+	const char *username;
+	bool password_stdin;
 	bool json;
 	char *const *args;
 	int n_args;
@@ -33,5 +37,7 @@ struct sb_image_options {
 
 int sb_command_pull(const struct sb_image_options *o, struct sb_err *err);
 int sb_command_load(const struct sb_image_options *o, struct sb_err *err);
+int sb_command_login(const struct sb_image_options *o, struct sb_err *err);
+int sb_command_logout(const struct sb_image_options *o, struct sb_err *err);
 
 #endif /* SB_IMAGES_COMMAND_H */

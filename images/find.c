@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "images/index.h"
+#include "images/reader.h"
 #include "images/reference.h"
 #include "images/registry.h"
 #include "images/tar.h"

@@ -16,6 +16,7 @@
 #include "images/bundle.h"
 #include "images/index.h"
 #include "images/manifest.h"
+#include "images/reader.h"
 #include "images/reference.h"
 #include "images/store.h"
 #include "images/tar.h"

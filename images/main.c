@@ -25,6 +25,8 @@ static const char help[] =
 	"Usage: sbrun-image load --store DIR [--name REFERENCE] [--json] SOURCE\n"
 	"       sbrun-image pull --store DIR [--platform OS/ARCH[/VARIANT]] [--quiet]\n"
 	"                        [--progress MODE] [--json] REFERENCE\n"
+	"       sbrun-image login [--username USER] [--password-stdin] [--json] REGISTRY\n"
+	"       sbrun-image logout [--json] REGISTRY\n"
 	"\n"
 	"The part of sbrun that meets archives and registries. Called by the commands of sbrun.\n"
 	"\n"
@@ -34,12 +36,17 @@ static const char help[] =
 	"\n"
 	"pull fetches a container image from its registry.\n"
 	"\n"
+	"login tries a user name and a password at a registry and keeps them if they are\n"
+	"accepted, logout forgets them.\n"
+	"\n"
 	"  --store DIR        the store; made with mode 0700 if it is missing\n"
 	"  --name REFERENCE   name for the image; default: the names in the archive\n"
 	"  --platform P       the image for linux/ARCH[/VARIANT] instead of this machine\n"
 	"  --quiet            no progress, and print the digest of the manifest only\n"
 	"  --progress MODE    auto: bars on a terminal, else lines, on standard error; none;\n"
 	"                     json: JSON lines on standard output\n"
+	"  --username USER    asked for on the terminal if it is missing\n"
+	"  --password-stdin   take the password from standard input; else it is asked for\n"
 	"  --json             load: print "
 	"{\"images\":[{\"reference\",\"fullReference\",\"digest\",\"layers\",\n"
 	"                     \"sizeBytes\"}]}; pull: one such object with \"event\":\"pulled\"; "
@@ -63,6 +70,8 @@ struct command {
 static const struct command commands[] = {
 	{ "load", "snj", 1, 1, sb_command_load },
 	{ "pull", "spPqj", 1, 1, sb_command_pull },
+	{ "login", "uwj", 1, 1, sb_command_login },
+	{ "logout", "j", 1, 1, sb_command_logout },
 };
 
 static const struct command *find_command(const char *name)
@@ -101,6 +110,8 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{ "platform", required_argument, NULL, 'p' },
 		{ "progress", required_argument, NULL, 'P' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "username", required_argument, NULL, 'u' },
+		{ "password-stdin", no_argument, NULL, 'w' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -123,6 +134,10 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			o->progress = optarg;
 		else if (c == 'q')
 			o->quiet = true;
+		else if (c == 'u')
+			o->username = optarg;
+		else if (c == 'w')
+			o->password_stdin = true;
 		else if (c == 'j')
 			o->json = true;
 		else

@@ -20,6 +20,7 @@
 #include "images/hash.h"
 #include "images/image.h"
 #include "images/store.h"
+#include "images/reader.h"
 #include "images/tar.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"

@@ -5,7 +5,6 @@
 #ifndef SB_IMAGES_MANIFEST_H
 #define SB_IMAGES_MANIFEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,35 +14,13 @@
 #include "images/platform.h"
 #include "runtime/base/str.h"
 
+struct sb_blob_reader;
 struct sb_err;
 
 enum sb_manifest_kind {
 	SB_MANIFEST_OTHER,
 	SB_MANIFEST_IMAGE,
 	SB_MANIFEST_INDEX,
-};
-
-/**
- * struct sb_blob_wanted - a small blob
- * @digest:		valid digest
- * @size:		bytes it should have
- * @is_manifest:	it is a manifest or an index
- */
-struct sb_blob_wanted {
-	const char *digest;
-	uint64_t size;
-	bool is_manifest;
-};
-
-/**
- * struct sb_blob_reader - where small blobs come from: an archive or a registry
- * @read:	get all bytes of a blob; the caller frees *@ret and verifies it
- * @ctx:	passed to it
- */
-struct sb_blob_reader {
-	int (*read)(void *ctx, const struct sb_blob_wanted *wanted, char **ret, size_t *ret_len,
-		    struct sb_err *err);
-	void *ctx;
 };
 
 /**

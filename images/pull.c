@@ -25,7 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/bundle.h"
 #include "images/limits.h"
 #include "images/partial.h"
 #include "images/progress.h"

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images/digest.h"
+
 struct sb_err;
 
 enum sb_transfer_state {
@@ -31,6 +33,20 @@ struct sb_transfer {
 	_Atomic uint64_t have;
 	_Atomic uint32_t state;
 	_Atomic uint32_t turn;
+};
+
+/**
+ * struct sb_fetched - a blob that comes from a registry
+ * @digest:	its digest
+ * @fd:		file whose first bytes are the blob; borrowed
+ * @size:	bytes it is to have
+ * @transfer:	how far the download is, borrowed; NULL if it is complete
+ */
+struct sb_fetched {
+	char digest[SB_DIGEST_SIZE];
+	int fd;
+	uint64_t size;
+	struct sb_transfer *transfer;
 };
 
 struct sb_transfer *sb_transfers_new(size_t n, struct sb_err *err);

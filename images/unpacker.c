@@ -18,8 +18,8 @@
 
 #include <openssl/crypto.h>
 
-#include "images/bundle.h"
 #include "images/confine.h"
+#include "images/transfer.h"
 #include "images/tree.h"
 #include "images/wire.h"
 #include "runtime/base/cleanup.h"

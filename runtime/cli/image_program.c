@@ -55,7 +55,8 @@ static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, 
 	_exit(SB_EXIT_FAILED);
 }
 
-/* Let sbrun-image pull. Its progress goes to our standard error, its result comes as JSON in a file. */
+/* Let sbrun-image pull. Its progress goes to our standard error, its result comes as JSON in a
+ * file. */
 static int pull(const struct sb_cli *cli, const char *reference, struct sb_err *err)
 {
 	_cleanup_fd_ int out = memfd_create("result", MFD_CLOEXEC);

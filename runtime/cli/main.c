@@ -17,10 +17,11 @@
 #include "runtime/sandbox/gc.h"
 
 static const struct sb_cmd *const commands[] = {
-	&sb_cmd_run,   &sb_cmd_create, &sb_cmd_exec, &sb_cmd_ps,      &sb_cmd_inspect,
-	&sb_cmd_logs,  &sb_cmd_ports,  &sb_cmd_wait, &sb_cmd_kill,    &sb_cmd_stop,
-	&sb_cmd_rm,    &sb_cmd_files,  &sb_cmd_pull, &sb_cmd_load,    &sb_cmd_images,
-	&sb_cmd_image, &sb_cmd_gc,     &sb_cmd_info, &sb_cmd_version, NULL,
+	&sb_cmd_run,     &sb_cmd_create, &sb_cmd_exec,   &sb_cmd_ps,   &sb_cmd_inspect,
+	&sb_cmd_logs,    &sb_cmd_ports,  &sb_cmd_wait,   &sb_cmd_kill, &sb_cmd_stop,
+	&sb_cmd_rm,      &sb_cmd_files,  &sb_cmd_pull,   &sb_cmd_load, &sb_cmd_images,
+	&sb_cmd_image,   &sb_cmd_login,  &sb_cmd_logout, &sb_cmd_gc,   &sb_cmd_info,
+	&sb_cmd_version, NULL,
 };
 
 #define COMMANDS_MAX 32 /* in one table */
