@@ -34,13 +34,14 @@ class Gone(Exception):
 
 @dataclass
 class Request:
-    """What a client asked, and what it got: @sent bytes of body with @status."""
+    """What a client asked, and what it got: @sent bytes of body with @status. @at: time.monotonic()."""
     method: str
     path: str
     headers: http.client.HTTPMessage
     kind: str  # manifest, blob, ping, other
     name: str  # repository
     what: str  # tag or digest
+    at: float
     status: int = None
     sent: int = 0
 
@@ -158,8 +159,9 @@ def _request_of(handler):
     for kind, pattern in PATHS:
         match = pattern.match(handler.path.partition("?")[0])
         if match:
-            return Request(handler.command, handler.path, handler.headers, kind, *match.groups())
-    return Request(handler.command, handler.path, handler.headers, "other", "", "")
+            return Request(handler.command, handler.path, handler.headers, kind, *match.groups(), at=time.monotonic())
+    return Request(handler.command, handler.path, handler.headers, "other", "", "",
+                   at=time.monotonic())
 
 
 def _handler(proxy):
@@ -367,8 +369,12 @@ def body(change):
 
 
 def flip(at):
-    """Change one bit of the body, @at bytes from its beginning."""
-    return body(lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1:] if len(data) > at else data)
+    """Change one bit of the body, @at bytes from its beginning, or -@at from its end."""
+    def change(data):
+        data = bytearray(data)
+        data[at] ^= 1
+        return bytes(data)
+    return body(change)
 
 
 def too_long(extra):
