@@ -9,7 +9,6 @@
 What a fault does is a function of one argument, an Exchange; those that tests need are at the end.
 """
 import http.client
-import http.server
 import re
 import socket
 import struct
@@ -18,7 +17,7 @@ import time
 from dataclasses import dataclass
 
 import lib
-from registry import bracketed, serve
+from registry import Handler, bracketed, serve
 
 CHUNK = 64 << 10
 # Headers of one connection (RFC 9110 section 7.6.1), and what we set ourselves.
@@ -166,14 +165,8 @@ def _request_of(handler):
 
 def _handler(proxy):
     """Return a handler class for connections to @proxy."""
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class ProxyHandler(Handler):
         """One connection."""
-        protocol_version = "HTTP/1.1"
-        # Without it the head would wait for an ACK of the client (Nagle).
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_):
-            """Say nothing."""
 
         def do_GET(self):
             """Any request without a body."""
@@ -181,7 +174,7 @@ def _handler(proxy):
 
         do_HEAD = do_GET
 
-    return Handler
+    return ProxyHandler
 
 
 class Exchange:

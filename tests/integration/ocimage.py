@@ -166,7 +166,7 @@ def base_of(busybox):
 
 def which(text):
     """Return a layer with the file /which, by which a test knows what it runs."""
-    return layer({"which": text.encode()})
+    return layer({"which": text.encode() + b"\n"})
 
 
 def _single(how):

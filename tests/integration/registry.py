@@ -328,12 +328,8 @@ def basic(user, password):
 
 def _token_handler(server):
     """Return a handler class for requests to @server."""
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class TokenHandler(Handler):
         """One connection."""
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_):
-            """Say nothing."""
 
         def do_GET(self):
             """A request with a query."""
@@ -356,10 +352,28 @@ def _token_handler(server):
             self.end_headers()
             self.wfile.write(data)
 
-    return Handler
+    return TokenHandler
 
 
 # ---- small servers -------------------------------------------------------------------------------------------
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection to a small server; silent."""
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a head would wait for an ACK of the client
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+    def handle(self):
+        """Answer requests. Who speaks TLS to a server without it is told so at once, as by others."""
+        client_hello = b"\x16"  # RFC 8446 section 5.1: a record of the handshake
+        if not isinstance(self.connection, ssl.SSLSocket) and \
+                self.connection.recv(1, socket.MSG_PEEK) == client_hello:
+            self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            return
+        super().handle()
+
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True

@@ -343,15 +343,15 @@ def test_embedded_content_that_does_not_fit_its_digest_is_never_used(puller, pro
 
 def test_addresses_of_layers_in_the_manifest_are_ignored(puller, proxy, registry, published):
     """descriptor.md "urls": an image must not make us talk to hosts of its choice."""
-    image = ocimage.image([ocimage.base_of(published("busybox"))], Env=["PATH=/bin"], Cmd=["echo", "good"])
+    manifest = json.loads(published("gzip").manifest)
     with FaultProxy(registry) as elsewhere:
-        manifest = json.loads(image.manifest)
         for one in manifest["layers"]:
-            one["urls"] = [f"http://{elsewhere.host}/v2/public/busybox/blobs/{one['digest']}"]
-        image.manifest = json.dumps(manifest).encode()
-        registry.push(image, "with/urls", "latest")
-        assert pull(puller, f"{proxy.host}/with/urls") == image.digest
+            one["urls"] = [f"http://{elsewhere.host}/v2/public/gzip/blobs/{one['digest']}"]
+        data = json.dumps(manifest).encode()
+        proxy.on("manifest", do=faults.answer(200, [("Content-Type", ocimage.OCI_MANIFEST)], data))
+        assert pull(puller, f"{proxy.host}/public/gzip") == ocimage.digest_of(data)
         assert elsewhere.count() == 0
+    assert [proxy.count("blob", one["digest"], "GET") for one in manifest["layers"]] == [1, 1]
 
 
 def test_a_layer_that_occurs_twice_is_fetched_once(puller, proxy, registry, published):
@@ -536,6 +536,71 @@ def test_a_slow_line_is_fast_enough(puller, proxy, published):
     image = published("gzip")
     proxy.on("blob", do=faults.drip(8192, 0.001))
     assert pull(puller, f"{proxy.host}/public/gzip:latest") == image.digest
+
+
+# ---- processes -----------------------------------------------------------------------------------------------
+
+def inet_sockets():
+    """Return the inodes of all TCP and UDP sockets of this network namespace (proc(5))."""
+    found = set()
+    for kind in ("tcp", "tcp6", "udp", "udp6"):
+        with open(f"/proc/net/{kind}", encoding="ascii") as file:
+            found |= {line.split()[9] for line in list(file)[1:]}
+    return found
+
+
+def descriptors(pid):
+    """Return what the descriptors of process @pid are."""
+    return [os.readlink(path) for path in lib.Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def status(pid):
+    """Return /proc/<pid>/status as {name: value}."""
+    text = lib.Path(f"/proc/{pid}/status").read_text(errors="replace")
+    return dict(line.split(":\t", 1) for line in text.splitlines())
+
+
+@pytest.fixture
+def roles(puller, proxy, published):
+    """(pids that have the network, pids that do not) of a pull in the middle of a layer."""
+    layer = published("noise").layers[0]
+    fault = proxy.on("blob", layer.digest, do=faults.stall(1_000_000), times=1)
+    with puller.start("pull", "--quiet", f"{proxy.host}/public/noise:latest") as process:
+        fault.await_stall()
+        pids = [pid for pid, name in lib.processes(puller) if name.startswith("sbrun-image")]
+        inodes = {f"socket:[{inode}]" for inode in inet_sockets()}
+        online = [pid for pid in pids if inodes & set(descriptors(pid))]
+        yield online, [pid for pid in pids if pid not in online]
+        proxy.release()
+        assert process.wait(lib.TIMEOUT_S) == 0, process.stderr.read()
+
+
+def test_who_has_the_network_is_not_root(roles):
+    """No user id 0, no capabilities, and no way to get them back; nothing of the store is open but downloads."""
+    online, _ = roles
+    assert online
+    for pid in online:
+        said = status(pid)
+        assert "0" not in said["Uid"].split() + said["Gid"].split() + said["Groups"].split(), said
+        assert [int(said[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")] == [0] * 4
+        assert said["NoNewPrivs"].strip() == "1" and said["Seccomp"].strip() == "2"
+        # Links of descriptors are paths as seen from the root of the process that reads them.
+        files = [path for path in descriptors(pid) if path.startswith("/") and "/store" in path]
+        assert all("/partial/" in path for path in files), files
+
+
+def test_who_unpacks_has_no_network(roles):
+    """A root directory, a network and a mount namespace of its own, without the capabilities that make root."""
+    _, offline = roles
+    confined = [pid for pid in offline if os.readlink(f"/proc/{pid}/root") != "/"]
+    assert confined
+    for pid in confined:
+        for kind in ("net", "mnt"):
+            assert os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+        said = status(pid)
+        sys_admin, sys_ptrace, net_admin = 21, 19, 12  # capabilities(7)
+        assert not int(said["CapEff"], 16) & (1 << sys_admin | 1 << sys_ptrace | 1 << net_admin)
+        assert said["NoNewPrivs"].strip() == "1" and said["Seccomp"].strip() == "2"
 
 
 # ---- memory --------------------------------------------------------------------------------------------------

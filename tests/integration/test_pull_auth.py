@@ -368,10 +368,13 @@ def test_a_token_does_not_follow_a_redirect(puller, token_proxy, registry):
         assert other.count("blob") >= 2 and authorizations(other) == []
 
 
-@pytest.mark.parametrize("value", [
-    'Bearer realm="file:///etc/passwd",service="x"', 'Bearer realm="",service="x"', 'Bearer service="x"', "Bearer",
-    'Bearer realm="http://[::1]:1/token"', "Negotiate", "", 'Bearer realm="unterminated',
-    'Basic', "Bearer " + "a=b," * 5000, 'Bearer realm="gopher://[::1]:1/"'])
+CHALLENGES = {"file": 'Bearer realm="file:///etc/passwd",service="x"', "empty realm": 'Bearer realm="",service="x"',
+              "no realm": 'Bearer service="x"', "bare": "Bearer", "closed port": 'Bearer realm="http://[::1]:1/token"',
+              "other scheme": "Negotiate", "empty": "", "quote": 'Bearer realm="unterminated',
+              "long": "Bearer " + "a=b," * 5000, "gopher": 'Bearer realm="gopher://[::1]:1/"'}
+
+
+@pytest.mark.parametrize("value", CHALLENGES.values(), ids=CHALLENGES)
 def test_challenges_that_lead_nowhere_are_one_line(puller, proxy, value):
     """Addresses that are none, schemes nobody knows, nonsense."""
     log_in(puller, proxy.host)
@@ -380,8 +383,12 @@ def test_challenges_that_lead_nowhere_are_one_line(puller, proxy, value):
     assert "root:" not in result.err
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"token": 5}', b'{"token": ""}', b'{"token": "a\\r\\nX: y"}',
-                                  b'{"token": "' + b"t" * (2 << 20) + b'"}', b"<html>"])
+NO_TOKENS = {"empty": b"", "no field": b"{}", "list": b"[]", "number": b'{"token": 5}', "empty token": b'{"token": ""}',
+             "two lines": b'{"token": "a\\r\\nX: y"}', "huge": b'{"token": "' + b"t" * (2 << 20) + b'"}',
+             "no JSON": b"<html>"}
+
+
+@pytest.mark.parametrize("body", NO_TOKENS.values(), ids=NO_TOKENS)
 def test_answers_of_a_token_server_that_are_no_token_are_one_line(puller, token_proxy, token_registry, body):
     """Nothing of them becomes a header."""
     with FaultProxy(token_registry) as liar:

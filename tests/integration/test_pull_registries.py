@@ -142,7 +142,7 @@ def test_a_redirect_from_tls_to_plain_http_is_refused(puller, start, authority, 
     cert = authority.server("downgrade", f"IP:{ADDRESS}")
     asked = []
 
-    class Handler(registries.http.server.BaseHTTPRequestHandler):
+    class Downgrader(registries.Handler):
         """Sends everybody to plain HTTP."""
         def do_GET(self):
             """Answer 307."""
@@ -154,11 +154,8 @@ def test_a_redirect_from_tls_to_plain_http_is_refused(puller, start, authority, 
 
         do_HEAD = do_GET
 
-        def log_message(self, *_):
-            """Say nothing."""
-
     assert start
-    server = registries.serve(ADDRESS, Handler, cert)
+    server = registries.serve(ADDRESS, Downgrader, cert)
     try:
         host = f"[{ADDRESS}]:{server.server_address[1]}"
         configure(puller, tmp_path, registries={host: {"ca": str(authority.cert)}})

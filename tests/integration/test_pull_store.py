@@ -135,14 +135,18 @@ def killed_pull(sbrun, proxy, ref, kind, what, at):
     proxy.forget()
 
 
-POINTS = [("manifest", lambda image: "latest", 0), ("manifest", lambda image: "latest", 200),
-          ("blob", lambda image: image.config_digest, 0), ("blob", lambda image: image.config_digest, 100),
-          ("blob", lambda image: image.layers[0].digest, 0), ("blob", lambda image: image.layers[0].digest, 1_000_000),
-          ("blob", lambda image: image.layers[3].digest, 1_000_000),
-          ("blob", lambda image: image.layers[0].digest, -1)]
+POINTS = {
+    "before the manifest": ("manifest", lambda image: "latest", 0),
+    "in the manifest": ("manifest", lambda image: "latest", 200),
+    "before the configuration": ("blob", lambda image: image.config_digest, 0),
+    "in the configuration": ("blob", lambda image: image.config_digest, 100),
+    "before a layer": ("blob", lambda image: image.layers[0].digest, 0),
+    "in the first layer": ("blob", lambda image: image.layers[0].digest, 1_000_000),
+    "in the last layer": ("blob", lambda image: image.layers[3].digest, 1_000_000),
+    "one byte before the end": ("blob", lambda image: image.layers[0].digest, -1)}
 
 
-@pytest.mark.parametrize("kind, what, at", POINTS)
+@pytest.mark.parametrize("kind, what, at", POINTS.values(), ids=POINTS)
 def test_a_killed_pull_leaves_a_store_that_works(puller, proxy, noise, kind, what, at):
     """At any point: no image is seen, other commands work, the next pull succeeds and is right."""
     ref, image = noise
@@ -155,7 +159,7 @@ def test_a_killed_pull_leaves_a_store_that_works(puller, proxy, noise, kind, wha
     assert_intact(puller, image)
 
 
-@pytest.mark.parametrize("kind, what, at", POINTS)
+@pytest.mark.parametrize("kind, what, at", POINTS.values(), ids=POINTS)
 def test_gc_removes_what_a_killed_pull_left(puller, proxy, noise, kind, what, at):
     """Unfinished and unused things, every file of them."""
     ref, image = noise
@@ -206,7 +210,12 @@ def damage_longer(data):
     return data + bytes(SIZE)
 
 
-@pytest.mark.parametrize("damage", [damage_flip, damage_zeros, damage_longer, lambda data: b""])
+def damage_empty(_data):
+    """Nothing is left."""
+    return b""
+
+
+@pytest.mark.parametrize("damage", [damage_flip, damage_zeros, damage_longer, damage_empty])
 def test_a_damaged_partial_download_is_noticed(puller, proxy, noise, damage):
     """The layer is fetched again from its beginning, and the image is right."""
     ref, image = noise

@@ -188,6 +188,13 @@ def test_faults_come_as_often_as_asked(proxy, blob):
     assert fault.hits == 2
 
 
+def test_tls_is_not_understood(proxy):
+    """The client learns it at once, and nothing counts as a request."""
+    with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
+        ask(proxy.host, "/v2/", ssl.create_default_context())
+    assert proxy.count() == 0
+
+
 def test_a_reset_is_a_reset(proxy, blob):
     """Not the end of the stream."""
     proxy.on("blob", do=faults.reset(0))
