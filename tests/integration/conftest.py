@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import lib
+import ocimage
+import registry as registries
+from faults import FaultProxy
 
 MUST_WORK = os.environ.get("SBRUN_MUST_WORK") == "1"
 
@@ -135,3 +138,114 @@ def no_leaks(sbrun, busybox_image):
     before = lib.host_state(sbrun)
     yield
     lib.assert_no_leaks(before, sbrun)
+
+
+# ---- registries ----------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="session")
+def registry_dir(tmp_path_factory):
+    """Where the registries of the session keep what they have; `storage` is the storage of all of them."""
+    return tmp_path_factory.mktemp("registry")
+
+
+def _running(registry_dir, name, **options):
+    """Yield a Registry and stop it."""
+    server = registries.Registry(registry_dir / name, registry_dir / "storage", **options)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(registry_dir):
+    """A registry that speaks plain HTTP and asks for no password; images get into the storage through it."""
+    yield from _running(registry_dir, "plain")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A certificate authority that nobody trusts."""
+    return registries.Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def tls_registry(registry_dir, authority):
+    """A registry with TLS, for ::1 and localhost."""
+    yield from _running(registry_dir, "tls", tls=authority.server("tls"))
+
+
+@pytest.fixture(scope="session")
+def basic_registry(registry_dir, authority):
+    """A registry with TLS that knows registries.USER and his PASSWORD."""
+    auth = registries.basic_auth(registry_dir)
+    yield from _running(registry_dir, "basic", tls=authority.server("basic"), auth=auth)
+
+
+@pytest.fixture(scope="session")
+def plain_basic_registry(registry_dir):
+    """The same without TLS, so that a FaultProxy can see what is sent."""
+    yield from _running(registry_dir, "plain-basic", auth=registries.basic_auth(registry_dir))
+
+
+@pytest.fixture(scope="session")
+def token_registry(registry_dir, session_token_server):
+    """A registry that takes tokens of the token server only."""
+    yield from _running(registry_dir, "token", auth=session_token_server.auth())
+
+
+@pytest.fixture(scope="session")
+def session_token_server(registry_dir):
+    """The server of these tokens."""
+    server = registries.TokenServer(registry_dir / "tokens")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def token_server(session_token_server):
+    """The token server as it is at the beginning: nothing asked yet, no faults."""
+    session_token_server.reset()
+    yield session_token_server
+    session_token_server.reset()
+
+
+@pytest.fixture
+def proxy(registry):
+    """A FaultProxy in front of the plain registry."""
+    with FaultProxy(registry) as front:
+        yield front
+
+
+@pytest.fixture(scope="session")
+def published(registry, image_dir):
+    """A function: published("busybox") is the ocimage.Image that every registry has as public/busybox:latest.
+
+    It is private/busybox:latest, too. Kinds: those of tools/mkimage, and those of ocimage.KINDS.
+    """
+    done = {}
+
+    def publish(kind):
+        if kind not in done:
+            make = ocimage.KINDS.get(kind)
+            image = make(publish("busybox")) if make else ocimage.from_layout(image_dir(kind))
+            for folder in ("public", "private"):
+                registry.push(image, f"{folder}/{kind}", "latest")
+            done[kind] = image
+        return done[kind]
+
+    return publish
+
+
+@pytest.fixture
+def puller(tmp_path):
+    """The command with an empty store, and an empty home: no credentials, no settings of the person who tests."""
+    command = lib.Sbrun(tmp_path / "store", tmp_path / "run")
+    for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR"):
+        command.env[name] = str(tmp_path / name.lower())
+        Path(command.env[name]).mkdir()
+    for name in [*command.env]:
+        if name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE") or name.lower().endswith("_proxy"):
+            del command.env[name]
+    yield command
+    left = command("ps", "-a", "--json")
+    command("gc")
+    assert left.rc == 0 and not left.json(), f"sandboxes left: {left.out}{left.err}"

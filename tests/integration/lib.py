@@ -21,6 +21,8 @@ REPO = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("SBRUN_BIN", REPO / "build/dev/bin/sbrun"))
 PROBE = Path(os.environ.get("SBRUN_PROBE", BIN.parent / "sbrun-probe"))
 TIMEOUT_S = 30
+# The configuration unless a test gives its own: nothing is ever fetched from outside.
+CONFIG = Path(__file__).with_name("config.json")
 
 
 @dataclass
@@ -55,7 +57,8 @@ class Sbrun:
 
     def __init__(self, root, run):
         self.root, self.run = Path(root), Path(run)
-        self.env = {**os.environ, "SBRUN_ROOT": str(root), "SBRUN_RUN": str(run)}
+        self.env = {**os.environ, "SBRUN_ROOT": str(root), "SBRUN_RUN": str(run), "SBRUN_CONFIG": str(CONFIG)}
+        self.program = [BIN]  # may be called through another program
 
     @property
     def _suffix(self):
@@ -85,7 +88,7 @@ class Sbrun:
         if isinstance(stdin, str):
             stdin = stdin.encode()
         source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
-        done = subprocess.run([BIN, *map(str, args)], capture_output=True, timeout=timeout, check=False,
+        done = subprocess.run([*self.program, *map(str, args)], capture_output=True, timeout=timeout, check=False,
                               env={**self.env, **(env or {})}, **source, **options)
         return Result([str(a) for a in args], done.returncode, done.stdout.decode("utf-8", "replace"),
                       done.stderr.decode("utf-8", "replace"), done.stdout)
@@ -101,7 +104,7 @@ class Sbrun:
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return Process([BIN, *map(str, args)], env={**self.env, **(env or {})}, **options)
+        return Process([*self.program, *map(str, args)], env={**self.env, **(env or {})}, **options)
 
 
 class Sandbox:
