@@ -21,7 +21,7 @@ struct download {
 	const struct sb_registry_blob *blob;
 	const char *host;
 	struct sb_retry *retry;
-	bool no_ranges;  /* the server has refused one */
+	bool no_ranges;  /* the server has refused one, or sent another */
 	bool begun;      /* the first piece of this answer has come */
 	uint64_t from;   /* first byte that this request has asked for */
 	uint64_t offset; /* where the next piece goes */
@@ -49,11 +49,13 @@ static int begin(struct download *d, const struct sb_http_answer *answer, struct
 
 	d->begun = true;
 	d->offset = answer->status == 206 ? d->from : 0;
-	if (answer->status == 206 && !range_fits(d, answer->content_range))
+	if (answer->status == 206 && !range_fits(d, answer->content_range)) {
+		d->no_ranges = true;
 		return sb_err_refuse(err, EPROTO,
 				     "'%s' sent another part of the blob than asked "
 				     "for",
 				     d->host);
+	}
 	if (answer->status == 200 && answer->length >= 0 && (uint64_t)answer->length != size)
 		return sb_err_refuse(err, EBADMSG, "'%s' has %lld bytes for the blob of %llu bytes",
 				     d->host, (long long)answer->length, (unsigned long long)size);
@@ -109,7 +111,8 @@ static int ask_once(struct sb_registry *reg, struct sb_exchange_host *host, stru
 	d->from = d->no_ranges ? 0 : d->have;
 	q.request.from = d->from;
 	r = sb_exchange_once(reg, host, &q, answer, err);
-	if (r < 0 && answer->status == 416 && d->from > 0) {
+	/* It cannot do ranges, or does them wrong: once more, from the start. */
+	if (r < 0 && d->from > 0 && (answer->status == 416 || d->no_ranges)) {
 		d->no_ranges = true;
 		answer->transient = true;
 		return r;

@@ -97,6 +97,7 @@ static int load(const char *path, json_t **ret, struct sb_err *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_secret_ char *text = NULL;
+	const json_t *auths;
 	size_t len;
 
 	*ret = NULL;
@@ -110,11 +111,14 @@ static int load(const char *path, json_t **ret, struct sb_err *err)
 		return 0;
 	if (sb_json_parse(text, len, ret, err) < 0)
 		return sb_err_prefix(err, "'%.150s'", path);
-	if (json_is_object(*ret))
+	auths = json_object_get(*ret, "auths");
+	if (json_is_object(*ret) && (!auths || json_is_object(auths)))
 		return 0;
+	sb_err_refuse(err, EPROTO, "%s'%.150s' is not a JSON object",
+		      json_is_object(*ret) ? "'auths' in " : "", path);
 	json_decref(*ret);
 	*ret = NULL;
-	return sb_err_refuse(err, EPROTO, "'%.150s' is not a JSON object", path);
+	return -err->code;
 }
 
 /* What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs. */

@@ -88,7 +88,7 @@ static int fetch_layer(struct fetcher *f, const struct order *order, struct sb_e
 	int r = sb_registry_get_blob(f->registry, &blob, err);
 
 	sb_transfer_end(transfer, r < 0 ? SB_TRANSFER_FAILED : SB_TRANSFER_COMPLETE);
-	return r;
+	return r < 0 ? sb_err_prefix(err, "layer %.19s", layer->digest) : 0;
 }
 
 static void *run_thread(void *arg)

@@ -98,7 +98,7 @@ static int consider(struct choice *c, json_t *descriptor, int depth, struct sb_e
 		return sb_err_refuse(err, EPROTO, "image indexes list more than %d others",
 				     INDEXES_MAX);
 	if (sb_manifest_read_blob(c->from, descriptor, "image index", &text, &len, err) < 0 ||
-	    sb_manifest_parse(text, len, SB_MANIFEST_INDEX, &index, err) < 0)
+	    sb_manifest_parse(text, len, type, &index, err) < 0)
 		return -err->code;
 	json_array_foreach(json_object_get(index, "manifests"), i, d) if (r == 0) r =
 		consider(&inner, d, depth + 1, err);

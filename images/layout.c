@@ -107,7 +107,7 @@ int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incomin
 	size_t len, i;
 
 	if (sb_bundle_read(bundle, "index.json", SB_MANIFEST_MAX_BYTES, &text, &len, err) < 0 ||
-	    sb_manifest_parse(text, len, SB_MANIFEST_INDEX, &index, err) < 0)
+	    sb_manifest_parse(text, len, SB_MEDIA_TYPE_INDEX, &index, err) < 0)
 		return -err->code;
 	entries = json_object_get(index, "manifests");
 	if (!json_is_array(entries) || json_array_size(entries) == 0)

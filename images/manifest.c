@@ -190,7 +190,7 @@ int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descr
  * sb_manifest_parse() - Parse a manifest or an index
  * @text:	JSON
  * @len:	its length
- * @kind:	what the descriptor said it is
+ * @media_type:	what the descriptor or the registry said it is; NULL: some image manifest
  * @ret:	an object; the caller drops it
  *
  * One document must not be read as a manifest by one program and as an index by another
@@ -199,9 +199,11 @@ int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descr
  *
  * Return: 0 or -EPROTO
  */
-int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, json_t **ret,
+int sb_manifest_parse(const char *text, size_t len, const char *media_type, json_t **ret,
 		      struct sb_err *err)
 {
+	enum sb_manifest_kind kind =
+		media_type ? sb_manifest_kind_of(media_type) : SB_MANIFEST_IMAGE;
 	static const char *const keys[] = { "schemaVersion", "mediaType", "config",
 					    "layers",        "manifests", "fsLayers" };
 	const char *other = kind == SB_MANIFEST_INDEX ? "layers" : "manifests";
@@ -225,8 +227,9 @@ int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, 
 		return sb_err_refuse(err, EPROTO, "the %s is not of schema version 2", what);
 	if (sb_json_get_str(m, "mediaType", &type, err) < 0)
 		return sb_err_prefix(err, "%s", what);
-	if (type && sb_manifest_kind_of(type) != kind)
-		return sb_err_refuse(err, EPROTO, "the %s says it is something else", what);
+	if (type &&
+	    (media_type ? strcmp(type, media_type) != 0 : sb_manifest_kind_of(type) != kind))
+		return sb_err_refuse(err, EPROTO, "the %s says it is of another media type", what);
 	*ret = sb_steal_ptr(&m);
 	return 0;
 }
@@ -305,10 +308,11 @@ int sb_manifest_read(const struct sb_blob_reader *from, const json_t *descriptor
 	const json_t *config;
 	uint64_t size;
 
-	if (sb_manifest_read_blob(from, descriptor, "image manifest", &ret->manifest,
+	if (sb_json_get_str(descriptor, "mediaType", &type, err) < 0 ||
+	    sb_manifest_read_blob(from, descriptor, "image manifest", &ret->manifest,
 				  &ret->manifest_len, err) < 0 ||
 	    read_descriptor(descriptor, "image manifest", ret->digest, &size, err) < 0 ||
-	    sb_manifest_parse(ret->manifest, ret->manifest_len, SB_MANIFEST_IMAGE, &m, err) < 0)
+	    sb_manifest_parse(ret->manifest, ret->manifest_len, type, &m, err) < 0)
 		return -err->code;
 	config = json_object_get(m, "config");
 	if (read_descriptor(config, WHAT_CONFIG, ret->config_digest, &size, err) < 0 ||

@@ -17,6 +17,8 @@
 struct sb_blob_reader;
 struct sb_err;
 
+#define SB_MEDIA_TYPE_INDEX "application/vnd.oci.image.index.v1+json"
+
 enum sb_manifest_kind {
 	SB_MANIFEST_OTHER,
 	SB_MANIFEST_IMAGE,
@@ -86,7 +88,7 @@ struct sb_incoming_list {
 enum sb_manifest_kind sb_manifest_kind_of(const char *media_type);
 int sb_manifest_read_blob(const struct sb_blob_reader *from, const json_t *descriptor,
 			  const char *what, char **ret, size_t *ret_len, struct sb_err *err);
-int sb_manifest_parse(const char *text, size_t len, enum sb_manifest_kind kind, json_t **ret,
+int sb_manifest_parse(const char *text, size_t len, const char *media_type, json_t **ret,
 		      struct sb_err *err);
 int sb_manifest_read(const struct sb_blob_reader *from, const json_t *descriptor,
 		     struct sb_incoming *ret, struct sb_err *err);

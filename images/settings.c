@@ -141,6 +141,8 @@ static int take_registry(json_t *obj, const char *key, struct sb_settings_regist
 	r->blocked = blocked;
 	if (ca && read_file(ca, &r->ca_pem, NULL, err) < 0)
 		return sb_err_prefix(err, "'ca'");
+	if (ca && !strstr(r->ca_pem, "-----BEGIN CERTIFICATE-----")) /* RFC 7468 section 5.1 */
+		return sb_err_refuse(err, EINVAL, "'ca': there is no certificate in '%.150s'", ca);
 	return 0;
 }
 

@@ -178,9 +178,11 @@ static int unpack_one(struct crew *crew, struct sb_unpack_layer *l, struct sb_er
 					.cancel = &crew->failed };
 	r = sb_pipeline_run(&job, &l->record, err);
 	sb_span_done(&span);
-	/* 12 hex digits, as docker abbreviates. */
+	/* 12 hex digits, as docker abbreviates, of what users see: the blob, if that has a digest.
+	 */
 	if (r < 0)
-		return sb_err_prefix(err, "layer %.19s", l->layer->diff_id);
+		return sb_err_prefix(err, "layer %.19s",
+				     l->layer->digest[0] ? l->layer->digest : l->layer->diff_id);
 	if (sb_store_write_record(to->dirfd, l->name, &l->record, err) < 0)
 		return -err->code;
 	if (to->hooks && to->hooks->unpacked)
