@@ -9,6 +9,8 @@ import tarfile
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -280,29 +282,52 @@ def test_a_stopped_sandbox_keeps_its_image_too(home, busybox):
 
 
 @contextmanager
-def store_lock(home, operation):
-    """Hold the lock of the store."""
-    with open(home.root / "lock", "wb") as file:
+def locked(path, operation):
+    """Hold a lock of the store or of the home."""
+    with open(path, "wb") as file:
         fcntl.flock(file, operation)
         yield
+
+
+def sleeps_in(pid, function):
+    """Return whether process @pid waits in a function of the kernel."""
+    return function in Path(f"/proc/{pid}/wchan").read_text() + Path(f"/proc/{pid}/stack").read_text()
+
+
+def children(pid):
+    """Return the pids of the children of process @pid."""
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_an_image_is_kept_from_the_moment_it_is_found(home, busybox):
+    """A create that is held up before the sandbox names its image: rm waits for it."""
+    with locked(home.run / "lock", fcntl.LOCK_EX):
+        creator = home.start("create", busybox)
+        monitor, = lib.eventually(lambda: children(creator.pid))
+        lib.eventually(lambda: sleeps_in(monitor, "flock"))
+        remover = home.start("image", "rm", busybox)
+        lib.eventually(lambda: remover.poll() is not None or sleeps_in(remover.pid, "nanosleep"))
+    made, failure = creator.communicate(timeout=lib.TIMEOUT_S)
+    assert creator.returncode == 0, failure
+    said = remover.communicate(timeout=lib.TIMEOUT_S)[1].decode()
+    assert remover.returncode == 125 and "is used by sandbox " + made.decode().strip() in said
 
 
 def test_a_living_sandbox_does_not_hold_the_store(home, busybox):
     """Neither its monitor nor the client of a command that runs."""
     home.ok("create", busybox)
-    with home.start("run", "--rm", busybox, "sh", "-c", "echo up; exec cat", stdin=-1) as client:
+    with home.start("run", "--rm", "-i", busybox, "sh", "-c", "echo up; exec cat", stdin=PIPE) as client:
         lib.read_until(client.stdout, b"up")
-        with store_lock(home, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with locked(home.root / "lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
             pass
-        client.kill()
+        client.communicate(timeout=lib.TIMEOUT_S)
 
 
 def test_a_killed_create_does_not_hold_the_store(home, busybox):
     """Killed while it waits for the lock, or at any time after."""
-    with store_lock(home, fcntl.LOCK_EX):
+    with locked(home.root / "lock", fcntl.LOCK_EX):
         client = home.start("create", busybox)
-        lib.eventually(lambda: "flock" in (open(f"/proc/{client.pid}/wchan").read() +
-                                           open(f"/proc/{client.pid}/stack").read()))
+        lib.eventually(lambda: sleeps_in(client.pid, "flock"))
         client.kill()
         client.communicate()
     for _ in range(20):
@@ -375,7 +400,7 @@ def test_a_store_in_use_for_long_is_said(home, two):
     """By one that loads, which creating does not wait for; gc does the rest of its work."""
     assert two is None
     home.ok("image", "prune")
-    with store_lock(home, fcntl.LOCK_SH):
+    with locked(home.root / "lock", fcntl.LOCK_SH):
         collector = home.start("gc", "--json")
         result = home("image", "rm", "left")
         out, err = collector.communicate(timeout=lib.TIMEOUT_S)
