@@ -258,7 +258,7 @@ def test_an_image_in_use_stays_whatever_happens_to_its_name(home, busybox):
     assert home.ok("image", "rm", "-f", busybox).out == "Untagged: busybox:latest\n"
     for command in (["image", "prune", "-a"], ["image", "prune"], ["gc"]):
         home.ok(*command)
-    assert_refused(home("create", busybox), "no image")
+    assert_refused(home("create", "--pull", "never", busybox), "no image")
     files = [p for p in (home.root / "layers").glob("*/etc/*") if p.is_file()]
     for path in files:
         assert box.exec("cat", f"/etc/{path.name}").raw == path.read_bytes()
@@ -375,7 +375,7 @@ def test_a_create_gets_an_image_whole_or_not_at_all(home, busybox, image_dir):
 
     def create():
         while not done.is_set():
-            result = home("create", busybox)
+            result = home("create", "--pull", "never", busybox)
             if result.rc == 0:
                 box = result.out.strip()
                 seen.append("works" if home("exec", box, "cat", "/bin/busybox").rc == 0 else "broken")
@@ -436,7 +436,6 @@ def test_prune_removes_every_partial_download_and_gc_old_ones(home, two):
     """But those that somebody works on."""
     assert two is None
     folder = home.root / "partial"
-    folder.mkdir(exist_ok=True)
     for name in ("old", "new", "held"):
         (folder / name).write_bytes(b"x" * 8192)
     for name in ("old", "held"):

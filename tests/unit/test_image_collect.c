@@ -33,7 +33,6 @@ static int setup(void **state)
 
 	f->store = unit_tmpdir(f->path);
 	assert_int_equal(sb_store_create(f->store, &f->err), 0);
-	assert_int_equal(mkdirat(f->store, "partial", 0700), 0);
 	*state = f;
 	return 0;
 }
