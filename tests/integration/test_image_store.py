@@ -452,7 +452,7 @@ def test_prune_removes_every_partial_download_and_gc_old_ones(home, two):
 
 
 def test_an_image_that_cannot_be_read_stops_prune(home, two, load):
-    """Its layers are unknown; its own name can be removed, and then all is well."""
+    """Its layers are unknown; its own name can be removed, then it can be loaded again, and all is well."""
     assert two is None
     load("third", {"third": b"3"})
     home.ok("image", "tag", "left", "third")
@@ -463,6 +463,9 @@ def test_an_image_that_cannot_be_read_stops_prune(home, two, load):
         assert len(layers_of(home)) == 4
     assert home.ok("image", "rm", "right").out.startswith("Untagged: right:latest\n")
     assert len(layers_of(home)) == 2 and home.ok("images").out.count("\n") == 3
+    load("right", BASE, RIGHT)
+    assert home.ok("image", "inspect", "right").json()["digest"] == digest
+    home.ok("image", "prune")
 
 
 # ---- space ---------------------------------------------------------------------------------------------------
