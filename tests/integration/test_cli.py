@@ -10,12 +10,13 @@ import pytest
 import lib
 
 COMMANDS = {  # options of its own
-    "run": ["name", "env", "workdir", "user", "memory", "cpus", "pids-limit", "ttl", "detach", "interactive", "tty",
+    "run": ["name", "env", "pull", "workdir", "user", "memory", "cpus", "pids-limit", "ttl", "detach", "interactive", "tty",
             "rm", "timeout"],
-    "create": ["name", "env", "workdir", "user", "memory", "cpus", "pids-limit", "ttl"],
+    "create": ["name", "env", "pull", "workdir", "user", "memory", "cpus", "pids-limit", "ttl"],
     "exec": ["detach", "background", "interactive", "tty", "timeout", "env", "workdir", "user"],
     "ps": ["all", "quiet"], "inspect": [], "logs": ["follow"], "ports": [], "wait": ["port", "timeout"],
-    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"], "images": [], "image": [],
+    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"],
+    "pull": ["platform", "quiet"], "login": ["username", "password-stdin"], "logout": [], "images": [], "image": [],
     "image ls": [], "image inspect": [], "image history": [], "image tag": [], "image rm": ["force"],
     "image prune": ["all"], "image df": [], "gc": [], "info": [], "version": [],
 }
@@ -129,7 +130,7 @@ def test_json_of_create_run_kill_stop_and_rm(sbrun, busybox_image):
 
 ERRORS = {  # arguments: errno name, words of the message
     "unknown sandbox": (["inspect", "nosuch"], "ENOENT", "nosuch"),
-    "unknown image": (["create", "nosuch"], "ENOENT", "nosuch"),
+    "unknown image": (["create", "--pull=never", "nosuch"], "ENOENT", "nosuch"),
     "unknown option": (["ps", "--bogus"], "EINVAL", "--bogus"),
     "bad value": (["wait", "--port", "0", "x"], "EINVAL", "--port"),
     "missing argument": (["stop"], "EINVAL", "missing"),
