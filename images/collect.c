@@ -90,16 +90,16 @@ static int mark(struct sweep *s, struct sb_err *err)
 /* The part of @name that stands for a digest, or false: then it is none of our business. */
 static bool stem_of(const char *name, const char *const suffixes[], size_t n, char *ret_stem)
 {
-	char digest[SB_DIGEST_SIZE];
-	size_t len = strlen(name);
+	char stem[SB_DIGEST_SIZE], digest[SB_DIGEST_SIZE];
 
-	if (len < SB_DIGEST_LEN)
+	snprintf(stem, sizeof(stem), "%.*s", SB_DIGEST_LEN, name);
+	if (sb_digest_from_file_name(stem, digest) < 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(name + SB_DIGEST_LEN, suffixes[i]) != 0)
 			continue;
-		snprintf(ret_stem, SB_DIGEST_SIZE, "%.*s", SB_DIGEST_LEN, name);
-		return sb_digest_from_file_name(ret_stem, digest) == 0;
+		memcpy(ret_stem, stem, sizeof(stem));
+		return true;
 	}
 	return false;
 }

@@ -182,8 +182,8 @@ static json_t *describe(const struct subject *s)
  * sb_image_describe() - All that is known about a stored image
  * @store_dirfd:	the store; borrowed
  * @image:	what the user calls it, see sb_resolve()
- * @ret:	an object with the fields that README.md lists; the caller drops it. Sizes are of
- *		unpacked files, each layer's once
+ * @ret:	an object with the fields that 'sbrun image inspect --help' lists; the caller drops
+ *it. Sizes are of unpacked files, each layer's once
  *
  * Return: 0, or a negative errno value (-ENOENT: no such image)
  */

@@ -36,11 +36,11 @@ static int blame(const struct sb_root *root, struct sb_err *err)
 	err->hint[0] = '\0';
 	if (root->references.n > 0) {
 		(void)sb_err_prefix(err, "image '%s' cannot be read", root->references.v[0]);
-		return sb_err_hint(err, "load it again, or remove it with 'sbrun image rm'");
+		return sb_err_hint(err, "remove it with 'sbrun image rm', then load it again");
 	}
 	(void)sb_err_prefix(err, "the image of sandbox '%s' cannot be read",
 			    root->sandboxes.n > 0 ? root->sandboxes.v[0] : "");
-	return sb_err_hint(err, "load it again, or remove the sandbox");
+	return sb_err_hint(err, "remove the sandbox, then load the image again");
 }
 
 static int read_image(int store_dirfd, const struct sb_root *root, struct sb_inventory *inv,

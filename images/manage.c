@@ -28,7 +28,7 @@
 int sb_image_tag(int store_dirfd, const char *image, const char *name, struct sb_err *err)
 {
 	char full[SB_REFERENCE_SIZE], file[SB_STORE_NAME_SIZE];
-	struct sb_stored_manifest m;
+	struct sb_stored_manifest m = { .json = NULL };
 	struct sb_resolved found;
 	struct sb_image_ref ref;
 	_cleanup_fd_ int lock = -1;

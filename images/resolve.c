@@ -36,7 +36,7 @@ enum kind {
 
 static bool matches(int store_dirfd, const struct sb_root *root, enum kind kind, const char *hex)
 {
-	struct sb_stored_manifest m;
+	struct sb_stored_manifest m = { .json = NULL };
 	struct sb_err ignored = SB_ERR_INIT;
 	bool found = false;
 
@@ -83,7 +83,7 @@ static int find(int store_dirfd, const char *hex, char *ret_digest, struct sb_er
  */
 static int find_digest(int store_dirfd, const char *digest, char *ret_digest, struct sb_err *err)
 {
-	struct sb_stored_manifest m;
+	struct sb_stored_manifest m = { .json = NULL };
 	struct sb_err why = SB_ERR_INIT;
 	int r;
 

@@ -120,7 +120,7 @@ static int name_layers(const struct sb_strv *diff_ids, struct sb_strv *ret, stru
 int sb_stored_image_read(int store_dirfd, const char *digest, struct sb_image *ret,
 			 struct sb_strv *ret_diff_ids, struct sb_err *err)
 {
-	struct sb_stored_manifest m;
+	struct sb_stored_manifest m = { .json = NULL };
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 

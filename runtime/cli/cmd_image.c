@@ -2,6 +2,7 @@
 /* cmd_image.c - sbrun image, and those of its commands that change the store: tag, rm, prune */
 #include <stdio.h>
 
+#include "images/image.h"
 #include "images/manage.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
@@ -36,7 +37,7 @@ static const struct sb_opt rm_table[] = {
 
 static void print_names(const struct sb_image_changes *c)
 {
-	char familiar[512];
+	char familiar[SB_IMAGE_REFERENCE_SIZE];
 
 	for (size_t i = 0; i < c->untagged.n; i++)
 		printf("Untagged: %s\n",

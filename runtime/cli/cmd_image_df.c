@@ -82,7 +82,7 @@ static void print_json(const struct sb_usage *u, const struct total_row rows[TOT
 static void print_image(const struct sb_inventory_image *i, const int widths[])
 {
 	const struct sb_strv *names = &i->root->references;
-	char name[512] = "-", size[32], shared[32], unique[32], sandboxes[16];
+	char name[SB_IMAGE_REFERENCE_SIZE] = "-", size[32], shared[32], unique[32], sandboxes[16];
 	const char *cells[] = { name, size, shared, unique, sandboxes };
 
 	/* Kept by a sandbox alone, it is known by its digest only. */
@@ -147,7 +147,12 @@ const struct sb_cmd sb_cmd_image_df = {
 		"shared\n"
 		"nothing, their layers count once. RECLAIMABLE is what 'sbrun image prune -a' "
 		"frees. Every file\n"
-		"that sandboxes have written is looked at, which may take a while.\n",
+		"that sandboxes have written is looked at, which may take a while.\n\n"
+		"--json: images (references, digest, sizeBytes, sharedBytes, uniqueBytes, "
+		"sandboxes), totals\n"
+		"(images, layers, partialDownloads, unreferenced, writableLayers: count, "
+		"sizeBytes,\n"
+		"reclaimableBytes each), reclaimableBytes.\n",
 	.collects = true,
 	.run = run,
 };

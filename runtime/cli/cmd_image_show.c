@@ -80,7 +80,17 @@ const struct sb_cmd sb_cmd_image_inspect = {
 	.name = "image inspect",
 	.args = "IMAGE…",
 	.summary = "show all that is known about an image, as JSON",
-	.text = "One argument gives one object, several give a list.\n\n"
+	.text = "One argument gives one object, several give a list. Fields: reference, "
+		"fullReference,\n"
+		"references (all its names), digest, indexDigest (what the name stands for in its "
+		"registry),\n"
+		"id (digest of the configuration), createdAt, os, architecture, variant, author, "
+		"config (env,\n"
+		"entrypoint, cmd, workingDir, user, stopSignal, exposedPorts, labels, volumes), "
+		"layers (diffId,\n"
+		"digest, mediaType, sizeBytes as unpacked, compressedBytes), sizeBytes, "
+		"historyCount, sandboxes\n"
+		"(made of it). Null: the image doesn't say.\n\n"
 		"Example:\n"
 		"  sbrun image inspect python:3.12-slim\n",
 	.min_args = 1,

@@ -10,13 +10,15 @@ import pytest
 import lib
 
 COMMANDS = {  # options of its own
-    "run": ["name", "env", "workdir", "user", "memory", "cpus", "pids-limit", "ttl", "detach", "interactive", "tty",
+    "run": ["name", "env", "pull", "workdir", "user", "memory", "cpus", "pids-limit", "ttl", "detach", "interactive", "tty",
             "rm", "timeout"],
-    "create": ["name", "env", "workdir", "user", "memory", "cpus", "pids-limit", "ttl"],
+    "create": ["name", "env", "pull", "workdir", "user", "memory", "cpus", "pids-limit", "ttl"],
     "exec": ["detach", "background", "interactive", "tty", "timeout", "env", "workdir", "user"],
     "ps": ["all", "quiet"], "inspect": [], "logs": ["follow"], "ports": [], "wait": ["port", "timeout"],
-    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"], "images": [], "gc": [],
-    "info": [], "version": [],
+    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"],
+    "pull": ["platform", "quiet"], "login": ["username", "password-stdin"], "logout": [], "images": [], "image": [],
+    "image ls": [], "image inspect": [], "image history": [], "image tag": [], "image rm": ["force"],
+    "image prune": ["all"], "image df": [], "gc": [], "info": [], "version": [],
 }
 COMMON = ["json", "format", "root", "run-dir", "debug", "help"]
 
@@ -39,11 +41,32 @@ def assert_refused(result, *words, rc=125):
 
 # ---- help ----------------------------------------------------------------------------------------------------
 
+def listed(text):
+    """Return the commands that a help lists."""
+    return set(re.findall(r"^  ([a-z]+) ", text, re.MULTILINE))
+
+
+def test_help_of_image_lists_its_commands(sbrun):
+    """However it is asked for; and options of all commands may stand before them."""
+    texts = {sbrun.ok(*args).out for args in (["image", "--help"], ["help", "image"], ["image", "-h"],
+                                              ["--help", "image"], ["image", "--json", "--help"])}
+    assert len(texts) == 1
+    assert listed(texts.pop()) == {c.split()[1] for c in COMMANDS if " " in c}
+    for args in (["image", "rm", "--help"], ["help", "image", "rm"], ["image", "--help", "rm"]):
+        assert sbrun.ok(*args).out == sbrun.ok("image", "rm", "-h").out
+    assert_refused(sbrun("image"), "missing", "usage: sbrun image")
+    assert_refused(sbrun("image", "prun"), "did you mean 'prune'?")
+    assert_refused(sbrun("image", "xyzzy"), "'sbrun image --help'")
+    assert sbrun("image", "--json", "xyzzy").json()["error"]["code"] == "EINVAL"
+    assert sbrun("image", "xyzzy", "--json").json()["error"]["code"] == "EINVAL"
+    assert sbrun.ok("image", "--json", "ls").json() == sbrun.ok("--json", "image", "ls").json()
+
+
 def test_help_lists_every_command(sbrun):
     """Also without root or directories to work in; no command at all is a failure."""
     for word in ("--help", "-h", "help"):
         result = sbrun.ok(word)
-        assert set(re.findall(r"^  ([a-z]+) ", result.out, re.MULTILINE)) == set(COMMANDS) and result.err == ""
+        assert listed(result.out) == {c for c in COMMANDS if " " not in c} and result.err == ""
     nothing = sbrun()
     assert (nothing.rc, nothing.out) == (125, "") and "Usage: sbrun" in nothing.err
 
@@ -52,17 +75,17 @@ def test_help_lists_every_command(sbrun):
 def test_every_command_has_help_with_all_its_options(sbrun, command):
     """Fits a terminal of 100 columns; --help wins over missing arguments."""
     for word in ("--help", "-h"):
-        result = sbrun.ok(command, word)
+        result = sbrun.ok(*command.split(), word)
         assert result.err == "" and f"Usage: sbrun {command} " in result.out
-        listed = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
-        assert sorted(listed) == sorted(COMMANDS[command] + COMMON)
+        options = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
+        assert sorted(options) == sorted(COMMANDS[command] + COMMON)
         assert max(map(len, result.out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_needs_no_root(sbrun, command):
     """It is where people begin."""
-    result = as_nobody(sbrun, command, "--help")
+    result = as_nobody(sbrun, *command.split(), "--help")
     assert result.returncode == 0 and f"Usage: sbrun {command} ".encode() in result.stdout
 
 
@@ -74,6 +97,11 @@ JSON = {  # arguments that succeed: type of the result
     "inspect": (["inspect", "refusals"], dict), "inspect 2": (["inspect", "refusals", "refusals"], list),
     "ports": (["ports", "refusals"], list), "exec": (["exec", "refusals", "true"], dict),
     "exec -d": (["exec", "-d", "refusals", "true"], dict), "wait": (["wait", "refusals/1"], dict),
+    "image ls": (["image", "ls"], list), "image df": (["image", "df"], dict),
+    "image inspect": (["image", "inspect", "busybox"], dict),
+    "image inspect 2": (["image", "inspect", "busybox", "busybox"], list),
+    "image history": (["image", "history", "busybox"], list), "image prune": (["image", "prune"], dict),
+    "image tag": (["image", "tag", "busybox", "busybox"], dict),
     "files read": (["files", "read", "refusals", "/etc/passwd"], dict),
 }
 
@@ -102,7 +130,7 @@ def test_json_of_create_run_kill_stop_and_rm(sbrun, busybox_image):
 
 ERRORS = {  # arguments: errno name, words of the message
     "unknown sandbox": (["inspect", "nosuch"], "ENOENT", "nosuch"),
-    "unknown image": (["create", "nosuch"], "ENOENT", "nosuch"),
+    "unknown image": (["create", "--pull=never", "nosuch"], "ENOENT", "nosuch"),
     "unknown option": (["ps", "--bogus"], "EINVAL", "--bogus"),
     "bad value": (["wait", "--port", "0", "x"], "EINVAL", "--port"),
     "missing argument": (["stop"], "EINVAL", "missing"),
@@ -222,7 +250,8 @@ def test_environment_values_without_a_name_are_refused(no_leaks, sbrun, box):
 
 MISSING = [["run"], ["create"], ["exec"], ["exec", "refusals"], ["inspect"], ["logs"], ["ports"], ["wait"], ["kill"],
            ["stop"], ["rm"], ["files"], ["load"], ["exec", "-u"], ["run", "--name"], ["create", "-m"],
-           ["wait", "refusals", "--port"], ["kill", "refusals", "-s"]]
+           ["wait", "refusals", "--port"], ["kill", "refusals", "-s"], ["image", "inspect"], ["image", "history"],
+           ["image", "tag"], ["image", "tag", "busybox"], ["image", "rm"]]
 
 
 @pytest.mark.parametrize("args", MISSING, ids=" ".join)
@@ -236,7 +265,9 @@ def test_a_missing_word_is_refused_with_the_usage(no_leaks, sbrun, box, args):
 
 @pytest.mark.parametrize("args", [["ps", "x"], ["create", "busybox", "sh"], ["info", "x"], ["version", "x"],
                                   ["images", "x"], ["gc", "x"], ["wait", "refusals", "refusals"],
-                                  ["logs", "refusals", "x"], ["ports", "refusals", "x"]], ids=" ".join)
+                                  ["logs", "refusals", "x"], ["ports", "refusals", "x"], ["image", "ls", "x"],
+                                  ["image", "history", "x", "y"], ["image", "tag", "x", "y", "z"],
+                                  ["image", "prune", "x"], ["image", "df", "x"]], ids=" ".join)
 def test_a_surplus_word_is_refused(no_leaks, sbrun, box, args):
     """Not ignored: it was meant as something."""
     assert box
@@ -267,10 +298,10 @@ def test_an_unknown_sandbox_is_refused_by_every_command(sbrun, box, command):
 
 @pytest.mark.parametrize("image", ["nosuch", "busybox:nosuch", "/etc", "../busybox", "", "a b", "BusyBox", "x" * 5000,
                                    "busybox@sha256:" + "0" * 64, "busybox@sha256:0", ":", "@", "-"])
-@pytest.mark.parametrize("command", ["create", "run"])
+@pytest.mark.parametrize("command", ["create", "run", "image inspect", "image history", "image rm"])
 def test_an_unknown_image_is_refused(no_leaks, sbrun, command, image):
     """In one line, and nothing is left behind."""
-    assert_refused(sbrun(command, image))
+    assert_refused(sbrun(*command.split(), image))
 
 
 def test_a_name_in_use_is_refused_with_who_has_it(no_leaks, sbrun, box):
@@ -307,7 +338,7 @@ def as_nobody(sbrun, *args):
 
 @pytest.mark.parametrize("args", [["ps"], ["create", "busybox"], ["run", "--rm", "busybox", "true"],
                                   ["exec", "refusals", "true"], ["rm", "-f", "refusals"], ["info"],
-                                  ["load", "/nosuch"], ["images"], ["gc"], ["files", "read", "refusals", "/x"]],
+                                  ["load", "/nosuch"], ["images"], ["image", "rm", "x"], ["gc"], ["files", "read", "refusals", "/x"]],
                          ids=" ".join)
 def test_without_root_there_is_one_clear_line(no_leaks, sbrun, box, args):
     """That says what to do; the version is there for everybody."""

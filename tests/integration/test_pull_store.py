@@ -160,15 +160,17 @@ def test_a_killed_pull_leaves_a_store_that_works(puller, proxy, noise, kind, wha
 
 
 @pytest.mark.parametrize("kind, what, at", POINTS.values(), ids=POINTS)
-def test_gc_removes_what_a_killed_pull_left(puller, proxy, noise, kind, what, at):
-    """Unfinished and unused things, every file of them."""
+def test_gc_and_prune_remove_what_a_killed_pull_left(puller, proxy, noise, kind, what, at):
+    """Unfinished and unused things, every file of them; gc leaves downloads for the next pull to go on from."""
     ref, image = noise
     if at < 0:
         at = len(image.layers[0].data) + at
     killed_pull(puller, proxy, ref, kind, what(image), at)
     puller.ok("gc")
-    assert {one: names(puller, one) for one in ("refs", "blobs", "layers", "tmp", "partial")} == {
-        one: [] for one in ("refs", "blobs", "layers", "tmp", "partial")}
+    assert {one: names(puller, one) for one in ("refs", "blobs", "layers", "tmp")} == {
+        one: [] for one in ("refs", "blobs", "layers", "tmp")}
+    puller.ok("image", "prune")
+    assert names(puller, "partial") == []
     assert pull(puller, ref) == image.digest
 
 
