@@ -18,7 +18,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
-#define AUTH_ROUNDS    3   /* as a stranger, with an old token, and with a new one */
+#define AUTH_ROUNDS    3   /* as a stranger, with a token, with another if that was stale */
 #define MIRRORS_SIZE   120 /* of the message about mirrors that failed */
 #define WARNING_PREFIX "299 - \""
 

@@ -157,6 +157,9 @@ static void broken_files_are_named_without_their_secrets(void **state)
 {
 	static const char *const rows[] = {
 		"[]",
+		"{\"auths\":[\"secret\"]}",
+		"{\"credHelpers\":\"secret\"}",
+		"{\"credsStore\":[\"secret\"]}",
 		"{\"auths\":",
 		"{\"auths\":{\"q.io\":\"secret\"}}",
 		"{\"auths\":{\"q.io\":{\"auth\":\"secret!\"}}}",
