@@ -54,7 +54,7 @@ static int take_username(const struct sb_image_options *o, struct sb_credentials
 
 	if (!name && o->password_stdin)
 		return sb_err_refuse(err, EINVAL, "'--password-stdin' needs '--username'");
-	if (!name && sb_prompt("User name: ", false, line, sizeof(line), err) < 0)
+	if (!name && sb_prompt("Username: ", false, line, sizeof(line), err) < 0)
 		return sb_err_hint(err, "'--username' and '--password-stdin' need no terminal");
 	c->username = strdup(name ? name : line);
 	if (!c->username)

@@ -92,12 +92,27 @@ static void find_places(struct places *p)
 		(void)add_place(p, "HOME", "/.docker/config.json");
 }
 
+static int check_types(const json_t *file, struct sb_err *err)
+{
+	static const char *const objects[] = { "auths", "credHelpers" };
+	const char *ignored = NULL;
+
+	if (!json_is_object(file))
+		return sb_err_refuse(err, EPROTO, "it is not a JSON object");
+	for (size_t i = 0; i < SB_ARRAY_SIZE(objects); i++) {
+		const json_t *v = json_object_get(file, objects[i]);
+
+		if (v && !json_is_null(v) && !json_is_object(v))
+			return sb_err_refuse(err, EPROTO, "'%s' is not an object", objects[i]);
+	}
+	return sb_json_get_str(file, "credsStore", &ignored, err);
+}
+
 /* Read one of the files. Return: 0 with @ret NULL if there is none */
 static int load(const char *path, json_t **ret, struct sb_err *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_secret_ char *text = NULL;
-	const json_t *auths;
 	size_t len;
 
 	*ret = NULL;
@@ -107,18 +122,15 @@ static int load(const char *path, json_t **ret, struct sb_err *err)
 			       : sb_err_set(err, errno, "open '%.150s'", path);
 	if (sb_read_fd(fd, path, FILE_MAX_BYTES, &text, &len, err) < 0)
 		return -err->code;
-	if (strspn(text, " \t\r\n") == len) /* podman makes it empty first */
+	if (strspn(text, " \t\r\n") == len) /* docker reads it so, and mktemp(1) makes it so */
 		return 0;
 	if (sb_json_parse(text, len, ret, err) < 0)
 		return sb_err_prefix(err, "'%.150s'", path);
-	auths = json_object_get(*ret, "auths");
-	if (json_is_object(*ret) && (!auths || json_is_object(auths)))
+	if (check_types(*ret, err) == 0)
 		return 0;
-	sb_err_refuse(err, EPROTO, "%s'%.150s' is not a JSON object",
-		      json_is_object(*ret) ? "'auths' in " : "", path);
 	json_decref(*ret);
 	*ret = NULL;
-	return -err->code;
+	return sb_err_prefix(err, "'%.150s'", path);
 }
 
 /* What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs. */

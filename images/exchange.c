@@ -18,7 +18,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
-#define AUTH_ROUNDS    3   /* as a stranger, with an old token, and with a new one */
+#define AUTH_ROUNDS    3   /* as a stranger, with a token, with another if that was stale */
 #define MIRRORS_SIZE   120 /* of the message about mirrors that failed */
 #define WARNING_PREFIX "299 - \""
 
@@ -137,7 +137,7 @@ int sb_exchange_once(struct sb_registry *reg, struct sb_exchange_host *host,
 		r = sb_auth_get(&host->auth, &authorization, &generation, err);
 		if (r == 0)
 			r = perform(reg, host, q, authorization, ret, err);
-		if (r == 0 && ret->status == 401)
+		if (r == 0 && ret->status == 401 && round + 1 < AUTH_ROUNDS)
 			r = sb_auth_answer(&host->auth, ret->challenges, generation, err);
 	}
 	if (r < 0)

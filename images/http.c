@@ -99,7 +99,7 @@ int sb_http_peer_init(struct sb_http_peer *peer, const char *ca_pem, struct sb_e
 		return sb_err_set(err, ENOMEM, "prepare for TLS");
 	peer->trust = store;
 	if (ca_pem && add_certificates(store, ca_pem) == 0)
-		sb_err_refuse(err, EINVAL, "there is no certificate in the file named as 'ca'");
+		sb_err_refuse(err, EINVAL, "its 'ca' has no certificate that can be read");
 	else if (!ca_pem && X509_STORE_set_default_paths(store) != 1)
 		sb_err_set(err, ENOMEM, "prepare for TLS");
 	else

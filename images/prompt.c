@@ -103,6 +103,9 @@ int sb_prompt(const char *question, bool is_secret, char *buf, size_t size, stru
 	int signo;
 	ssize_t n;
 
+	/* A session without a controlling terminal may have been given one all the same. */
+	if (tty < 0 && isatty(STDIN_FILENO))
+		tty = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (tty < 0)
 		return sb_err_refuse(err, ENOTTY, "there is no terminal to ask at");
 	do {

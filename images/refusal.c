@@ -82,7 +82,7 @@ int sb_refusal_explain(const struct sb_refusal *refusal, const struct sb_http_an
 		sb_err_refuse(err, EACCES, "'%s' denies access to %s%s", refusal->host,
 			      refusal->what, text);
 	else if (answer->status == 404)
-		sb_err_refuse(err, ENOENT, "no %s at '%s'", refusal->what, refusal->host);
+		sb_err_refuse(err, ENOENT, "no %s at '%s'%s", refusal->what, refusal->host, text);
 	else if (answer->status == 429)
 		explain_limit(refusal, answer, err);
 	else

@@ -116,6 +116,19 @@ static int take_mirrors(const json_t *obj, struct sb_settings_registry *r, struc
 	return 0;
 }
 
+static int take_ca(const char *path, char **ret, struct sb_err *err)
+{
+	if (path[0] != '/')
+		return sb_err_refuse(err, EINVAL, "'ca' is not an absolute path: '%.100s'", path);
+	if (read_file(path, ret, NULL, err) < 0)
+		return sb_err_prefix(err, "'ca'");
+	/* RFC 7468 section 5, and OpenSSL's own form of it. */
+	if (!strstr(*ret, "-----BEGIN CERTIFICATE-----") &&
+	    !strstr(*ret, "-----BEGIN TRUSTED CERTIFICATE-----"))
+		return sb_err_refuse(err, EINVAL, "'ca': '%.100s' has no certificate in it", path);
+	return 0;
+}
+
 static int take_registry(json_t *obj, const char *key, struct sb_settings_registry *r,
 			 struct sb_err *err)
 {
@@ -139,11 +152,7 @@ static int take_registry(json_t *obj, const char *key, struct sb_settings_regist
 		return -err->code;
 	r->insecure = insecure;
 	r->blocked = blocked;
-	if (ca && read_file(ca, &r->ca_pem, NULL, err) < 0)
-		return sb_err_prefix(err, "'ca'");
-	if (ca && !strstr(r->ca_pem, "-----BEGIN CERTIFICATE-----")) /* RFC 7468 section 5.1 */
-		return sb_err_refuse(err, EINVAL, "'ca': there is no certificate in '%.150s'", ca);
-	return 0;
+	return ca ? take_ca(ca, &r->ca_pem, err) : 0;
 }
 
 static int take_registries(json_t *obj, struct sb_settings *s, struct sb_err *err)

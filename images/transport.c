@@ -62,7 +62,7 @@ bool sb_transport_at_home(CURL *easy, const char *url)
 	(void)curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &last);
 	len = (size_t)(authority_of(url, &len) - url) + len;
 	last_len = last ? (size_t)(authority_of(last, &last_len) - last) + last_len : 0;
-	return len == last_len && !memcmp(url, last, len);
+	return last && len == last_len && !memcmp(url, last, len);
 }
 
 /* A certificate that was not accepted. */

@@ -169,7 +169,7 @@ def test_a_registry_that_is_not_there_is_one_line(home):
 def test_user_name_and_password_are_asked_for_and_the_password_is_not_shown(home, registry):
     """The terminal is as it was afterwards."""
     with contextlib.closing(Terminal(home, "login", registry)) as terminal:
-        terminal.until("User name: ")
+        terminal.until("Username: ")
         terminal.type("robot\n")
         terminal.until("Password: ")
         terminal.type("s3:cret\n")

@@ -119,7 +119,7 @@ def test_the_variable_for_the_file_wins(puller, basic_proxy, tmp_path):
     assert set(authorizations(basic_proxy)) == {basic(USER, PASSWORD)}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"auths": []}', '{"auths": {"HOST": {"auth": "%%%"}}}',
+@pytest.mark.parametrize("text", ["{", "[]", '{"auths": []}', '{"auths": {"HOST": {"auth": "%%%"}}}',
                                   '{"auths": {"HOST": {"auth": 5}}}', '{"auths": {"HOST": {"auth": "bm9jb2xvbg=="}}}'])
 def test_a_broken_file_is_one_line_that_names_it(puller, basic_proxy, tmp_path, text):
     """JSON, types, base64, no colon; nothing secret in the line."""

@@ -157,6 +157,9 @@ static void broken_files_are_named_without_their_secrets(void **state)
 {
 	static const char *const rows[] = {
 		"[]",
+		"{\"auths\":[\"secret\"]}",
+		"{\"credHelpers\":\"secret\"}",
+		"{\"credsStore\":[\"secret\"]}",
 		"{\"auths\":",
 		"{\"auths\":{\"q.io\":\"secret\"}}",
 		"{\"auths\":{\"q.io\":{\"auth\":\"secret!\"}}}",
@@ -173,6 +176,15 @@ static void broken_files_are_named_without_their_secrets(void **state)
 		assert_non_null(strstr(err.msg, "/.docker/config.json'"));
 		assert_null(strstr(err.msg, "secret"));
 	}
+}
+
+static void an_empty_file_has_no_credentials(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+
+	/* As mktemp(1) leaves it, for a login to come. */
+	put(*state, ".docker/config.json", "\n");
+	assert_true(finds("q.io/x", "none", &err));
 }
 
 static void helpers_are_asked(void **state)
@@ -291,6 +303,7 @@ int main(void)
 		TEST(a_named_file_is_the_only_one),
 		TEST(other_forms_of_an_entry_are_read),
 		TEST(broken_files_are_named_without_their_secrets),
+		TEST(an_empty_file_has_no_credentials),
 		TEST(helpers_are_asked),
 		TEST(what_is_stored_is_found_and_the_rest_is_kept),
 		TEST(an_old_entry_does_not_shadow_a_new_one),

@@ -30,7 +30,7 @@ static void everything_is_read(void **state)
 	const struct sb_settings_registry *r;
 	char text[512];
 
-	unit_write(f->dir, "ca.pem", "-----BEGIN CERTIFICATE-----\n");
+	unit_write(f->dir, "ca.pem", "-----BEGIN CERTIFICATE-----");
 	snprintf(text, sizeof(text),
 		 "{\"registries\":{\"[::1]:5000\":{\"mirrors\":[\"a.b\",\"c:5/d/e\"],"
 		 "\"insecure\":true,\"ca\":\"%s/ca.pem\"},\"x.y\":{\"blocked\":true}},"
@@ -43,7 +43,7 @@ static void everything_is_read(void **state)
 	assert_false(r->blocked);
 	assert_int_equal(r->mirrors.n, 2);
 	assert_string_equal(r->mirrors.v[1], "c:5/d/e");
-	assert_string_equal(r->ca_pem, "-----BEGIN CERTIFICATE-----\n");
+	assert_string_equal(r->ca_pem, "-----BEGIN CERTIFICATE-----");
 	assert_true(sb_settings_registry(&s, "x.y")->blocked);
 	assert_null(sb_settings_registry(&s, "x"));
 	assert_int_equal(s.limits.tar_bytes, 1048576);
@@ -88,6 +88,8 @@ static void what_is_wrong_is_refused_by_name(void **state)
 		{ "{\"registries\":{\"x.y\":{\"blocked\":\"yes\"}}}", "'blocked'" },
 		{ "{\"registries\":{\"x.y\":{\"ca\":5}}}", "'ca'" },
 		{ "{\"registries\":{\"x.y\":{\"ca\":\"/nonexistent/ca\"}}}", "'/nonexistent/ca'" },
+		{ "{\"registries\":{\"x.y\":{\"ca\":\"ca.pem\"}}}", "'ca.pem'" },
+		{ "{\"registries\":{\"x.y\":{\"ca\":\"/etc/hostname\"}}}", "'/etc/hostname'" },
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":\"a.b\"}}}", "'mirrors'" },
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"https://a.b\"]}}}", "'https://a.b'" },
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"a.b/\"]}}}", "'a.b/'" },
