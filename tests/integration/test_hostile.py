@@ -77,7 +77,7 @@ def load(place, source, *options):
 def state(place):
     """Return the tree of @place but for the source, times of the store's directories, and what every command makes."""
     return {path: entry for path, entry in tree.without(tree.read(place), ".", *STORE_DIRS).items()
-            if not path.startswith(("source", "run", "store/sandboxes-"))}
+            if not path.startswith(("source", "run", "store/lock", "store/sandboxes-"))}
 
 
 def check_refusal(rc, err, words):
