@@ -80,28 +80,28 @@ static int take_image(struct sb_bundle *bundle, const json_t *element, struct sb
 	return r < 0 ? r : sb_manifest_take_config(image, err);
 }
 
-static int add_reference(struct sb_incoming_list *list, struct sb_incoming *image, const char *name,
-			 struct sb_err *err)
+static int add_reference(struct sb_incoming_list *list, const char *name, struct sb_err *err)
 {
 	char full[SB_REFERENCE_SIZE];
 
 	if (sb_reference_complete(name, full, sizeof(full), err) < 0)
 		return -err->code;
-	return sb_incoming_add_reference(list, image, full, err);
+	return sb_incoming_name(list, full, err);
 }
 
-/* Give an image the name of the user or those of the archive. Return: 0, 1: it has none, or < 0 */
-static int take_references(const json_t *element, const char *name, struct sb_incoming *image,
-			   struct sb_incoming_list *list, struct sb_err *err)
+/* Give the last image of @list the name of the user or those of the archive. Return: 0, 1: it has
+ * none, or < 0 */
+static int take_references(const json_t *element, const char *name, struct sb_incoming_list *list,
+			   struct sb_err *err)
 {
 	struct sb_strv tags = SB_STRV_INIT;
 	int r;
 
 	if (name)
-		return add_reference(list, image, name, err);
+		return add_reference(list, name, err);
 	r = sb_json_get_strv(element, "RepoTags", &tags, err);
 	for (size_t i = 0; r == 0 && i < tags.n; i++)
-		r = add_reference(list, image, tags.v[i], err);
+		r = add_reference(list, tags.v[i], err);
 	if (r == 0 && tags.n == 0)
 		r = 1;
 	sb_strv_done(&tags);
@@ -142,7 +142,7 @@ int sb_docker_read(struct sb_bundle *bundle, const char *name, struct sb_incomin
 
 		if (!image)
 			return -err->code;
-		r = take_references(element, name, image, ret, err);
+		r = take_references(element, name, ret, err);
 		if (r < 0 || (r == 0 && take_image(bundle, element, image, err) < 0))
 			return -err->code;
 		if (r == 1) {

@@ -39,9 +39,9 @@ static int read_blob(void *ctx, const struct sb_blob_wanted *wanted, char **ret,
 	return sb_bundle_read(ctx, path, SB_CONFIG_MAX_BYTES, ret, ret_len, err);
 }
 
-static struct sb_blob_reader reader_of(const struct sb_bundle *bundle)
+static struct sb_blob_reader reader_of(struct sb_bundle *bundle)
 {
-	return (struct sb_blob_reader){ .read = read_blob, .ctx = (void *)(uintptr_t)bundle };
+	return (struct sb_blob_reader){ .read = read_blob, .ctx = bundle };
 }
 
 /* Read the image among the entries called @entry_name and let it have @reference. */
@@ -59,7 +59,7 @@ static int add_image(struct sb_bundle *bundle, const json_t *entries, const char
 	image = sb_incoming_add(list, err);
 	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
 		return -err->code;
-	return sb_incoming_add_reference(list, image, full, err);
+	return sb_incoming_name(list, full, err);
 }
 
 /* Whether an entry before @i has the same name. */
@@ -138,7 +138,7 @@ int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incomin
  *
  * Return: 0, or a negative errno value
  */
-int sb_layout_read_fetched(const struct sb_bundle *bundle, const struct sb_fetched *manifest,
+int sb_layout_read_fetched(struct sb_bundle *bundle, const struct sb_fetched *manifest,
 			   const char *name, struct sb_incoming_list *ret, struct sb_err *err)
 {
 	const struct sb_blob_reader from = reader_of(bundle);

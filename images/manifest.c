@@ -365,22 +365,24 @@ void sb_incoming_done(struct sb_incoming *image)
 }
 
 /**
- * sb_incoming_add_reference() - Give an image a name
- * @list:	what @image is in
- * @image:	image
+ * sb_incoming_name() - Give the last image of a list a name
+ * @list:	not empty
  * @reference:	full reference; copied
  *
  * Each name becomes a file in the store, so an archive may not give any number.
  *
  * Return: 0, or a negative errno value (-EPROTO: too many)
  */
-int sb_incoming_add_reference(struct sb_incoming_list *list, struct sb_incoming *image,
-			      const char *reference, struct sb_err *err)
+int sb_incoming_name(struct sb_incoming_list *list, const char *reference, struct sb_err *err)
 {
-	if (++list->n_references > REFERENCES_MAX)
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		n += list->v[i].references.n;
+	if (n >= REFERENCES_MAX)
 		return sb_err_refuse(err, EPROTO, "the archive has more than %d names for images",
 				     REFERENCES_MAX);
-	return sb_strv_add(&image->references, reference, err);
+	return sb_strv_add(&list->v[list->n - 1].references, reference, err);
 }
 
 /**

@@ -76,13 +76,11 @@ struct sb_incoming {
  * @platform:	what they must be for
  * @v:		images
  * @n:		how many
- * @n_references:	how many names they have together
  */
 struct sb_incoming_list {
 	struct sb_platform platform;
 	struct sb_incoming *v;
 	size_t n;
-	size_t n_references;
 };
 
 enum sb_manifest_kind sb_manifest_kind_of(const char *media_type);
@@ -95,8 +93,7 @@ int sb_manifest_read(const struct sb_blob_reader *from, const json_t *descriptor
 int sb_manifest_take_config(struct sb_incoming *image, struct sb_err *err);
 struct sb_incoming *sb_incoming_add(struct sb_incoming_list *list, struct sb_err *err);
 void sb_incoming_done(struct sb_incoming *image);
-int sb_incoming_add_reference(struct sb_incoming_list *list, struct sb_incoming *image,
-			      const char *reference, struct sb_err *err);
+int sb_incoming_name(struct sb_incoming_list *list, const char *reference, struct sb_err *err);
 void sb_incoming_list_done(struct sb_incoming_list *list);
 
 #endif /* SB_IMAGES_MANIFEST_H */

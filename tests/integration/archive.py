@@ -173,6 +173,15 @@ def put_blob(out, data):
     return {"digest": digest, "size": len(data)}
 
 
+def blob_path(out, what):
+    """Where the "layer", "config" or "manifest" of a layout lies."""
+    path = out / "index.json"
+    for key in {"manifest": ["manifests"], "config": ["manifests", "config"], "layer": ["manifests", "layers"]}[what]:
+        entry = json.loads(path.read_text())[key]
+        path = out / "blobs/sha256" / (entry[0] if isinstance(entry, list) else entry)["digest"][7:]
+    return path
+
+
 def changed(value, change):
     """@value as JSON bytes after @change, which changes it in place, returns another, or returns bytes."""
     other = change(value) if change else None

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Callable
 
 from archive import (ARCH, BLK, BLOCK, CHAR, FIFO, FILE, HARD, MEDIA, MIB, PLAIN_TREE, SYM, ZEROS, ZSTD_BLOCK_MAX,
-                     ZSTD_MAGIC, Tape, gz, gz_repeated, header, number, plain_layer, put_blob, write_docker,
+                     ZSTD_MAGIC, Tape, blob_path, gz, gz_repeated, header, number, plain_layer, put_blob, write_docker,
                      write_image, zstd, zstd_block, zstd_raw)
 
 UP = "../" * 12  # more than any directory of a store is deep
@@ -935,7 +935,8 @@ def old_sparse(pieces, real, size=BLOCK):
 
 
 for shown, args in {"overlap": ([(0, 512), (256, 512)], 2048, 1024),
-                    "backwards": ([(1024, 512), (0, 512)], 2048, 1024), "beyond_end": ([(4096, 512)], 1024), "overflow": ([(2 ** 63 - 1, 512)], 2 ** 63 - 1),
+                    "backwards": ([(1024, 512), (0, 512)], 2048, 1024),
+                    "beyond_end": ([(4096, 512)], 1024), "overflow": ([(2 ** 63 - 1, 512)], 2 ** 63 - 1),
                     "more_than_content": ([(0, 4096)], 4096), "less_than_content": ([(0, 10)], 4096),
                     "negative": ([(-512, 512)], 1024), "huge": ([(2 ** 62, 512)], 2 ** 62 + 512),
                     "length_overflow": ([(512, 2 ** 64 - 512)], 1024)}.items():
@@ -1122,7 +1123,7 @@ def many_values(size, element):
     return change
 
 
-CONFUSED = refused("another document", "key", "something else", "JSON")
+CONFUSED = refused("another document", "key", "media type", "JSON")
 PARTS = ("index", "manifest", "config")
 
 image_case("index-with-layers", CONFUSED, index=put("layers", []))
@@ -1202,7 +1203,8 @@ for shown, bad in {"zero": 0, "less": 100, "more": 10 ** 6, "negative": -1, "hug
                          ("config", {"manifest": put("config", "size", bad)}),
                          ("manifest", {"index": put("manifests", 0, "size", bad)})):
         image_case(f"{part}-descriptor-size-{shown}", refused("size", "bytes"), **change)
-image_case("layer-descriptor-size-overflows", refused("JSON", "size"), manifest=text('"size": ', '"size": 99999999999999999999'))
+image_case("layer-descriptor-size-overflows", refused("JSON", "size"),
+           manifest=text('"size": ', '"size": 99999999999999999999'))
 image_case("layer-digest-of-other", refused("digest", "lacks"), manifest=put("layers", 0, "digest", "sha256:" + HEX))
 image_case("diff-id-of-other", refused("digest"), config=put("rootfs", "diff_ids", ["sha256:" + HEX]))
 image_case("diff-ids-too-few", refused("layers"), config=put("rootfs", "diff_ids", []))
@@ -1281,15 +1283,6 @@ def index_nested_in_itself(out, _canary):
 
 
 # ---- layout directories --------------------------------------------------------------------------------------
-
-def blob_path(out, what):
-    """Where the "layer", "config" or "manifest" of a layout lies."""
-    path = out / "index.json"
-    for key in {"manifest": ["manifests"], "config": ["manifests", "config"], "layer": ["manifests", "layers"]}[what]:
-        entry = json.loads(path.read_text())[key]
-        path = out / "blobs/sha256" / (entry[0] if isinstance(entry, list) else entry)["digest"][7:]
-    return path
-
 
 for part in ("layer", "config", "manifest", "index"):
     def replaced(out, canary, by, what=part):
@@ -1428,7 +1421,8 @@ docker_case("docker-config-key-twice", refused("JSON"), manifest=text('"Config"'
 HOSTILE_NAMES = {
     "dotdot": "../../etc/x:latest", "controls": "a\x1b[2J\n:b", "upper-case": "Evil:latest", "blank": "a b:c",
     "hex": HEX, "digest": "x@sha256:" + HEX, "empty": "", "long": "n" * 5000 + ":x", "slashes": "a//b:c",
-    "option": "-x:y", "nul": "a\0b:c", "absolute": "/etc/passwd:x", "percent": "%2e%2e/x:y", "many-colons": "a:b:c/d:e:f",
+    "option": "-x:y", "nul": "a\0b:c", "absolute": "/etc/passwd:x", "percent": "%2e%2e/x:y",
+    "many-colons": "a:b:c/d:e:f",
     "number": 5}
 
 

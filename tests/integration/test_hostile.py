@@ -4,6 +4,7 @@
 Each archive is loaded into a store of its own, with files all around that attacks aim at or would hit by chance.
 """
 import fcntl
+import gzip
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import archive
 import hostile
 import lib
 import tree
@@ -75,9 +77,9 @@ def load(place, source, *options):
 
 
 def state(place):
-    """Return the tree of @place but for the source, times of the store's directories, and what every command makes."""
+    """Return the tree of @place but for the source, the times of the store's directories, and every command's."""
     return {path: entry for path, entry in tree.without(tree.read(place), ".", *STORE_DIRS).items()
-            if not path.startswith(("source", "run", "store/sandboxes-"))}
+            if not path.startswith(("source", "run", "store/lock", "store/sandboxes-"))}
 
 
 def check_refusal(rc, err, words):
@@ -155,3 +157,51 @@ def test_with_json_a_refusal_is_an_object(place, name):
     rc, _, out, err = load(place, place / "source", "--name", "hostile", "--json")
     assert rc == 125 and not err
     assert json.loads(out)["error"]["message"].isprintable()
+
+
+# ---- what an image asks to be run as -------------------------------------------------------------------------
+
+@pytest.fixture
+def odd_image(sbrun, image_dir, tmp_path):
+    """A function that loads busybox with another config, and a layer more, and returns its name."""
+    def make(config, fill=None):
+        blob = archive.blob_path(image_dir("busybox"), "layer").read_bytes()
+        layers = [(blob, gzip.decompress(blob))]
+        if fill:
+            tape = archive.Tape()
+            fill(tape)
+            layers.append(tape.end())
+        archive.write_image(tmp_path / "odd", layers, config=lambda c: c.update(config=config))
+        sbrun.ok("load", "--name", "odd", tmp_path / "odd")
+        return "odd"
+    return make
+
+
+@pytest.mark.parametrize("user", ["4294967296:0", "4294967296", "4294967295", "0:4294967296", "-1", "0x0", "root ",
+                                  "nobody-knows", "app:", ":", "../../etc/passwd", "1000:-1"])
+def test_a_user_that_is_none_never_becomes_root(sbrun, odd_image, user):
+    """CVE-2024-40635: a number that does not fit was taken for 0."""
+    result = sbrun("run", "--rm", odd_image({"User": user}), "/bin/id", "-u")
+    assert result.rc in (125, 126) and not result.out and result.err.count("\n") == 1, (result.out, result.err)
+
+
+@pytest.mark.parametrize("fill", [lambda tape: tape.add("etc/passwd", archive.FIFO),
+                                  lambda tape: tape.sym("etc/passwd", "/proc/1/root/etc/passwd"),
+                                  lambda tape: tape.add("etc/passwd", archive.CHAR, dev=(1, 5)),
+                                  lambda tape: tape.dir("etc/passwd")], ids=["fifo", "link", "device", "directory"])
+def test_a_user_is_not_looked_up_in_what_is_no_file(sbrun, odd_image, fill):
+    """CVE-2024-9676: it would block, or read without end, or read the host's."""
+    result = sbrun("run", "--rm", odd_image({"User": "app"}, fill), "/bin/id", "-u")
+    assert result.rc in (125, 126) and not result.out and result.err.count("\n") == 1, (result.out, result.err)
+
+
+def test_the_environment_of_the_host_is_not_asked(sbrun, odd_image):
+    """A variable without a value would be the caller's."""
+    image = odd_image({"Env": ["SBRUN_SECRET", "=x", "A=1"]})
+    result = sbrun.ok("run", "--rm", image, "/bin/env", env={"SBRUN_SECRET": "secret"})
+    assert "secret" not in result.out and "A=1" in result.out.splitlines()
+
+
+def test_a_directory_that_leads_out_stays_inside(sbrun, odd_image):
+    """Dots above the root mean the root."""
+    assert sbrun.ok("run", "--rm", odd_image({"WorkingDir": "/../../../../etc"}), "/bin/pwd").out == "/etc\n"

@@ -120,7 +120,8 @@ def long_names(tape):
 
 def odd_names(tape):
     """UTF-8, blanks, control characters, names of one's own syntax."""
-    for name in ("grüße-日本語", "with blank", "new\nline", "back\\slash", "-rf", "ünï", "u\u0308", "\U0001f600", "wh.x", ".whx"):
+    for name in ("grüße-日本語", "with blank", "new\nline", "back\\slash", "-rf", "ünï", "u\u0308", "\U0001f600",
+                 "wh.x", ".whx"):
         tape.pax(("path", "var/" + name))
         tape.add("x", body=name.encode())
 
