@@ -120,25 +120,12 @@ def test_a_server_that_stays_in_trouble_is_given_up(puller, proxy, gzip):
 
 # ---- parts ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("answer", [faults.wrong_part, faults.header("Content-Range", None),
+@pytest.mark.parametrize("answer", [faults.ignore_range, faults.wrong_part, faults.header("Content-Range", None),
                                     faults.header("Content-Range", "bytes 0-9/10"),
-                                    faults.header("Content-Range", "nonsense")],
-                         ids=["another part", "no range", "range of another", "nonsense"])
-def test_a_part_that_was_not_asked_for_is_not_used(puller, proxy, noise, answer):
-    """Refused or fetched again; in the end the layer is right."""
-    ref, image = noise
-    layer = image.layers[2]
-    proxy.on("blob", layer.digest, do=faults.cut(1_000_000), times=1)
-    proxy.on("blob", layer.digest, do=answer, times=1)
-    result = puller("pull", "--quiet", ref)
-    assert (result.rc, result.out) in ((0, image.digest + "\n"), (125, "")), result.err
-    assert pull(puller, ref) == image.digest
-    assert layers_in_store(puller) == diff_ids(image)
-
-
-@pytest.mark.parametrize("answer", [faults.ignore_range, faults.answer(416)], ids=["whole", "416"])
+                                    faults.header("Content-Range", "nonsense"), faults.answer(416)],
+                         ids=["whole", "another part", "no range", "range of another", "nonsense", "416"])
 def test_a_server_that_gives_no_parts_starts_again(puller, proxy, noise, answer):
-    """The whole instead, or no such part: the layer is right in the end."""
+    """The whole instead, another part, a part of something else, none: the layer is right in the end."""
     ref, image = noise
     layer = image.layers[2]
     proxy.on("blob", layer.digest, do=faults.cut(1_000_000), times=1)
