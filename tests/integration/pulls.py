@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import lib
 import registry as registries
 
 STATES = ["waiting", "present", "downloading", "unpacking", "done"]
@@ -128,4 +129,6 @@ class PrivateMounts:
 
     def remount(self, options):
         """Change the tmpfs: "size=64m", "ro"."""
-        subprocess.run([*self.enter, "mount", "-o", "remount," + options, self.path], check=True)
+        # Busy while the kernel still takes down the mount namespace of a process that has ended.
+        lib.eventually(lambda: subprocess.run([*self.enter, "mount", "-o", "remount," + options, self.path],
+                                              check=False, stderr=subprocess.DEVNULL).returncode == 0)
