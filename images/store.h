@@ -3,10 +3,11 @@
  * store.h - where unpacked images lie: names and layout of the store directory
  *
  *   lock                          see sb_store_lock()
- *   refs/<reference, '/' as %2F>  manifest digest and a newline: the commit point of a load. A
- * second line is what the name stands for in its registry: an index's digest blobs/sha256-<hex>
- * manifests and configs as received, 0600 layers/sha256-<diff_id>/      one unpacked directory per
- * layer layers/sha256-<diff_id>.json  {"tarBytes", "fileBytes", "entries"} of that layer
+ *   refs/<reference, '/' as %2F>  manifest digest and a newline: the commit point of a load; a
+ *                                 second line is the digest of an index that the name stands for
+ *   blobs/sha256-<hex>            manifests and configs as received, 0600
+ *   layers/sha256-<diff_id>/      one unpacked directory per layer
+ *   layers/sha256-<diff_id>.json  {"tarBytes", "fileBytes", "entries"} of that layer
  *   layers/sha256-<diff_id>.split what its tar had between the files, if that is known
  *   partial/sha256-<hex>          blobs being downloaded; who is at one holds flock(2) on it
  *   tmp/load-<pid>-<n>/           work in progress; its owner holds flock(2) on the directory
