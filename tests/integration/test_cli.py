@@ -15,7 +15,8 @@ COMMANDS = {  # options of its own
     "create": ["name", "env", "workdir", "user", "memory", "cpus", "pids-limit", "ttl"],
     "exec": ["detach", "background", "interactive", "tty", "timeout", "env", "workdir", "user"],
     "ps": ["all", "quiet"], "inspect": [], "logs": ["follow"], "ports": [], "wait": ["port", "timeout"],
-    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"], "images": [], "gc": [],
+    "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"],
+    "save": ["output", "format"], "images": [], "gc": [],
     "info": [], "version": [],
 }
 COMMON = ["json", "format", "root", "run-dir", "debug", "help"]
@@ -55,7 +56,7 @@ def test_every_command_has_help_with_all_its_options(sbrun, command):
         result = sbrun.ok(command, word)
         assert result.err == "" and f"Usage: sbrun {command} " in result.out
         listed = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
-        assert sorted(listed) == sorted(COMMANDS[command] + COMMON)
+        assert sorted(listed) == sorted({*COMMANDS[command], *COMMON})
         assert max(map(len, result.out.splitlines())) <= 100
 
 
@@ -211,6 +212,13 @@ def test_there_is_one_format(sbrun):
     for value in ("", "yaml", "JSON", "{{.ID}}"):
         result = sbrun("ps", "--format", value)
         assert result.rc == 125 and "--format" in result.json()["error"]["message"]
+
+
+def test_save_has_formats_of_its_own(sbrun):
+    """Those of archives; its errors are JSON by --json only."""
+    for value in ("json", "", "tar"):
+        assert_refused(sbrun("save", "--format", value, "x"), f"'{value}'", "oci-archive and docker-archive")
+    assert_refused(sbrun("save", "--format", "oci-archive", "--nonsense", "x"), "--nonsense")
 
 
 def test_environment_values_without_a_name_are_refused(no_leaks, sbrun, box):

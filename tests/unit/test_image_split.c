@@ -8,10 +8,12 @@
 
 #include <zstd.h>
 
+#include "images/archive.h"
 #include "images/hash.h"
 #include "images/layer.h"
 #include "images/source.h"
 #include "images/store.h"
+#include "images/tar.h"
 #include "runtime/base/err.h"
 #include "runtime/base/path.h"
 
@@ -329,6 +331,48 @@ static void a_record_cut_short_is_refused(void **state)
 	expect_refused(f, EPROTO, "too early");
 }
 
+/* What an archive holds can be read again; sizes that octal digits can't tell included. */
+static void archives_can_be_read(void **state)
+{
+	const struct sb_layer_limits limits = SB_LAYER_LIMITS_DEFAULT;
+	struct fixture *f = *state;
+	int fd = openat(f->layers, "archive", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t huge = UINT64_C(9) << 30;
+	struct sb_archive a;
+	struct sb_file_source from;
+	const struct sb_tar_entry *e;
+	struct sb_tar *tar;
+	uint8_t buf[512];
+
+	assert_int_equal(sb_archive_init(&a, fd, &f->err), 0);
+	assert_int_equal(sb_archive_put(&a, "a/b", "text", 4, &f->err), 0);
+	assert_int_equal(sb_archive_begin(&a, "c", 2, &f->err), 0);
+	assert_int_equal(sb_archive_write(&a, "123", 3, &f->err), -EPROTO);
+	assert_int_equal(sb_archive_end(&a, &f->err), -EPROTO);
+	assert_int_equal(sb_archive_write(&a, "12", 2, &f->err), 0);
+	assert_int_equal(sb_archive_end(&a, &f->err), 0);
+	assert_int_equal(a.total, 4 * 512);
+	assert_int_equal(sb_archive_begin(&a, "huge", huge, &f->err), 0);
+	a.left = 0; /* its content is not needed */
+	assert_int_equal(sb_archive_finish(&a, &f->err), 0);
+	sb_archive_done(&a);
+
+	sb_source_from_file(&from, fd, 0, SB_SOURCE_TO_END);
+	from.buf = buf;
+	from.buf_size = sizeof(buf);
+	tar = sb_tar_new(&from.base, &limits, &f->err);
+	assert_int_equal(sb_tar_next(tar, &e, &f->err), 1);
+	assert_string_equal(e->path, "a/b");
+	assert_int_equal(e->size, 4);
+	assert_int_equal(e->mode, 0444);
+	assert_int_equal(sb_tar_next(tar, &e, &f->err), 1);
+	assert_int_equal(e->size, 2);
+	assert_int_equal(sb_tar_next(tar, &e, &f->err), 1);
+	assert_true(e->size == huge);
+	sb_tar_free(tar);
+	close(fd);
+}
+
 int main(void)
 {
 #define SPLIT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -343,6 +387,7 @@ int main(void)
 		SPLIT_TEST(a_layer_without_a_record_is_refused_with_a_hint),
 		SPLIT_TEST(broken_records_are_refused),
 		SPLIT_TEST(a_record_cut_short_is_refused),
+		SPLIT_TEST(archives_can_be_read),
 	};
 
 	unit_need_root();
