@@ -18,6 +18,8 @@ struct sb_err;
  * @quiet:	--quiet
  * @username:	--username; NULL if it was not given
  * @password_stdin: --password-stdin
+ * @output:	--output, file for the archive; NULL if it was not given
+ * @format:	--format of the archive; NULL if it was not given
  * @json:	--json
  * @args:	what follows the options
  * @n_args:	how many
@@ -30,6 +32,8 @@ struct sb_image_options {
 	bool quiet;
 	const char *username;
 	bool password_stdin;
+	const char *output;
+	const char *format;
 	bool json;
 	char *const *args;
 	int n_args;
@@ -39,5 +43,6 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err);
 int sb_command_load(const struct sb_image_options *o, struct sb_err *err);
 int sb_command_login(const struct sb_image_options *o, struct sb_err *err);
 int sb_command_logout(const struct sb_image_options *o, struct sb_err *err);
+int sb_command_save(const struct sb_image_options *o, struct sb_err *err);
 
 #endif /* SB_IMAGES_COMMAND_H */

@@ -32,6 +32,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "images/split.h"
 #include "images/store.h"
 #include "images/tar.h"
 #include "runtime/base/cleanup.h"
@@ -47,6 +48,7 @@
 struct unpacker {
 	struct sb_tree tree;
 	struct sb_tar *tar;
+	struct sb_split *split;
 	struct sb_layer_record record;
 };
 
@@ -57,9 +59,17 @@ static bool has_prefix(const char *s, const char *prefix)
 
 /* Remove what lies in the way of a new entry. Directories that tree.c keeps open stay valid: the
  * only one is the parent of @name. */
-static int clear_way(int dirfd, const char *name, struct sb_err *err)
+static int clear_way(struct unpacker *u, int dirfd, const char *name, const struct sb_tar_entry *e,
+		     struct sb_err *err)
 {
-	int r = sb_remove_tree_at(dirfd, name);
+	struct stat st;
+	int r;
+
+	/* Content goes, or may go with a directory. */
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size > 0)))
+		sb_split_spoil(u->split, e->path);
+	r = sb_remove_tree_at(dirfd, name);
 
 	return r < 0 ? sb_err_set(err, -r, "replace an earlier entry") : 0;
 }
@@ -110,7 +120,7 @@ static int put_file(struct unpacker *u, int dirfd, const char *name, const struc
 	ssize_t n;
 
 	if (fd < 0 && errno == EEXIST) {
-		if (clear_way(dirfd, name, err) < 0)
+		if (clear_way(u, dirfd, name, e, err) < 0)
 			return -err->code;
 		fd = openat(dirfd, name, flags, 0600);
 	}
@@ -135,8 +145,8 @@ static int put_file(struct unpacker *u, int dirfd, const char *name, const struc
 }
 
 /* Open or make directory @name, replacing what is not one. */
-static int open_or_make(struct unpacker *u, int dirfd, const char *name, bool *ret_old,
-			struct sb_err *err)
+static int open_or_make(struct unpacker *u, int dirfd, const char *name,
+			const struct sb_tar_entry *e, bool *ret_old, struct sb_err *err)
 {
 	int fd = sb_tree_make_dir(&u->tree, dirfd, name, err);
 
@@ -149,7 +159,7 @@ static int open_or_make(struct unpacker *u, int dirfd, const char *name, bool *r
 		return fd;
 	if (errno != ENOTDIR && errno != ELOOP)
 		return sb_err_set(err, errno, "open a directory");
-	if (clear_way(dirfd, name, err) < 0)
+	if (clear_way(u, dirfd, name, e, err) < 0)
 		return -err->code;
 	return sb_tree_make_dir(&u->tree, dirfd, name, err);
 }
@@ -158,7 +168,7 @@ static int put_dir(struct unpacker *u, int dirfd, const char *name, const struct
 		   struct sb_err *err)
 {
 	bool old;
-	_cleanup_fd_ int fd = open_or_make(u, dirfd, name, &old, err);
+	_cleanup_fd_ int fd = open_or_make(u, dirfd, name, e, &old, err);
 
 	if (fd < 0)
 		return -err->code;
@@ -179,14 +189,14 @@ static int put_root(struct unpacker *u, const struct sb_tar_entry *e, struct sb_
 	return sb_tree_note_time(&u->tree, "", &e->mtime, err);
 }
 
-static int put_symlink(int dirfd, const char *name, const struct sb_tar_entry *e,
-		       struct sb_err *err)
+static int put_symlink(struct unpacker *u, int dirfd, const char *name,
+		       const struct sb_tar_entry *e, struct sb_err *err)
 {
 	const struct timespec times[2] = { e->mtime, e->mtime };
 	int r = symlinkat(e->link, dirfd, name);
 
 	if (r < 0 && errno == EEXIST) {
-		if (clear_way(dirfd, name, err) < 0)
+		if (clear_way(u, dirfd, name, e, err) < 0)
 			return -err->code;
 		r = symlinkat(e->link, dirfd, name);
 	}
@@ -199,7 +209,8 @@ static int put_symlink(int dirfd, const char *name, const struct sb_tar_entry *e
 	return 0;
 }
 
-static int put_node(int dirfd, const char *name, const struct sb_tar_entry *e, struct sb_err *err)
+static int put_node(struct unpacker *u, int dirfd, const char *name, const struct sb_tar_entry *e,
+		    struct sb_err *err)
 {
 	const struct timespec times[2] = { e->mtime, e->mtime };
 	mode_t kind = e->type == SB_TAR_CHAR    ? S_IFCHR
@@ -212,7 +223,7 @@ static int put_node(int dirfd, const char *name, const struct sb_tar_entry *e, s
 		return sb_err_refuse(err, EPROTO, "a device 0/0 would pass for a whiteout");
 	r = mknodat(dirfd, name, kind | 0600, dev);
 	if (r < 0 && errno == EEXIST) {
-		if (clear_way(dirfd, name, err) < 0)
+		if (clear_way(u, dirfd, name, e, err) < 0)
 			return -err->code;
 		r = mknodat(dirfd, name, kind | 0600, dev);
 	}
@@ -247,7 +258,7 @@ static int put_hardlink(struct unpacker *u, int dirfd, const char *name,
 		return 0;
 	if (errno != EEXIST)
 		return sb_err_set(err, errno, "make the hard link");
-	if (clear_way(dirfd, name, err) < 0)
+	if (clear_way(u, dirfd, name, e, err) < 0)
 		return -err->code;
 	/* The target may have been inside what was cleared. */
 	if (linkat(from, target, dirfd, name, 0) < 0)
@@ -324,52 +335,68 @@ static int apply(struct unpacker *u, const struct sb_tar_entry *e, struct sb_err
 	case SB_TAR_DIR:
 		return put_dir(u, dirfd, name, e, err);
 	case SB_TAR_SYMLINK:
-		return put_symlink(dirfd, name, e, err);
+		return put_symlink(u, dirfd, name, e, err);
 	case SB_TAR_HARDLINK:
 		return put_hardlink(u, dirfd, name, e, err);
 	case SB_TAR_CHAR:
 	case SB_TAR_BLOCK:
 	case SB_TAR_FIFO:
-		return put_node(dirfd, name, e, err);
+		return put_node(u, dirfd, name, e, err);
 	}
 	return sb_err_refuse(err, EPROTO, "unknown type");
 }
 
+/* Apply all entries of the tar. */
+static int apply_all(struct unpacker *u, struct sb_err *err)
+{
+	const struct sb_tar_entry *e;
+	char shown[SB_TAR_SHOWN_SIZE];
+	int r = 0;
+
+	while (r == 0 && (r = sb_tar_next(u->tar, &e, err)) > 0) {
+		r = apply(u, e, err);
+		if (r < 0)
+			sb_err_prefix(err, "'%s'", sb_tar_shown(e->path, shown));
+	}
+	return r;
+}
+
 /**
  * sb_layer_unpack() - Unpack the tar of one layer
- * @layer_dirfd:	empty directory; borrowed. Its own mode is 0755 unless the archive says
- *			otherwise
- * @tar_stream:		the uncompressed tar, pulled to its very end
- * @limits:		bounds
- * @hooks:		may be NULL, see there
- * @ret:		sizes; written on success only
+ * @job:	what, and where to
+ * @ret:	sizes; written on success only
  *
  * Needs CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_DAC_OVERRIDE, CAP_MKNOD and CAP_SETFCAP. On failure
- * the directory holds a part, which the caller removes.
+ * directory and record hold a part, which the caller removes.
  *
  * Return: 0, or a negative errno value with the entry named (-EPROTO: broken, hostile or over a
  * limit)
  */
-int sb_layer_unpack(int layer_dirfd, struct sb_source *tar_stream,
-		    const struct sb_layer_limits *limits, const struct sb_layer_hooks *hooks,
-		    struct sb_layer_record *ret, struct sb_err *err)
+int sb_layer_unpack(const struct sb_layer_job *job, struct sb_layer_record *ret, struct sb_err *err)
 {
-	_cleanup_tar_ struct sb_tar *tar = sb_tar_new(tar_stream, limits, err);
+	_cleanup_tar_ struct sb_tar *tar = sb_tar_new(job->tar, job->limits, err);
+	_cleanup_split_ struct sb_split *split = NULL;
 	struct unpacker u = { .tar = tar };
-	const struct sb_tar_entry *e;
-	char shown[SB_TAR_SHOWN_SIZE];
 	int r;
 
-	if (!tar || sb_tree_init(&u.tree, layer_dirfd, hooks, limits->dir_bytes, err) < 0)
+	if (!tar)
 		return -err->code;
-	r = fchmod(layer_dirfd, 0755) < 0 ? sb_err_set(err, errno, "set the mode of the root") : 0;
-	while (r == 0 && (r = sb_tar_next(tar, &e, err)) > 0) {
-		r = apply(&u, e, err);
-		if (r < 0)
-			sb_err_prefix(err, "'%s'", sb_tar_shown(e->path, shown));
+	if (job->split_fd >= 0) {
+		split = sb_split_new(job->split_fd, err);
+		if (!split)
+			return -err->code;
 	}
+	if (sb_tree_init(&u.tree, job->dirfd, job->hooks, job->limits->dir_bytes, err) < 0)
+		return -err->code;
+	sb_tar_record(tar, split);
+	u.split = split;
+	r = fchmod(job->dirfd, 0755) < 0 ? sb_err_set(err, errno, "set the mode of the root") : 0;
+	if (r == 0)
+		r = apply_all(&u, err);
 	if (r == 0)
 		r = sb_tar_drain(tar, err);
+	if (r == 0)
+		r = sb_split_finish(split, err);
 	if (r == 0)
 		r = sb_tree_set_times(&u.tree, err);
 	sb_tree_done(&u.tree);

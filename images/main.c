@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static const char help[] =
 	"                        [--progress MODE] [--json] REFERENCE\n"
 	"       sbrun-image login [--username USER] [--password-stdin] [--json] REGISTRY\n"
 	"       sbrun-image logout [--json] REGISTRY\n"
+	"       sbrun-image save --store DIR [--output FILE] [--format FORMAT] [--json] IMAGE...\n"
 	"\n"
 	"The part of sbrun that meets archives and registries. Called by the commands of sbrun.\n"
 	"\n"
@@ -39,7 +41,9 @@ static const char help[] =
 	"login tries a user name and a password at a registry and keeps them if they are\n"
 	"accepted, logout forgets them.\n"
 	"\n"
-	"  --store DIR        the store; made with mode 0700 if it is missing\n"
+	"save writes images of the store as an archive, to FILE or to standard output.\n"
+	"\n"
+	"  --store DIR        the store; made with mode 0700 if it is missing, but not by save\n"
 	"  --name REFERENCE   name for the image; default: the names in the archive\n"
 	"  --platform P       the image for linux/ARCH[/VARIANT] instead of this machine\n"
 	"  --quiet            no progress, and print the digest of the manifest only\n"
@@ -47,10 +51,13 @@ static const char help[] =
 	"                     json: JSON lines on standard output\n"
 	"  --username USER    asked for on the terminal if it is missing\n"
 	"  --password-stdin   take the password from standard input; else it is asked for\n"
+	"  --output FILE      where the archive goes; default: '-', standard output\n"
+	"  --format FORMAT    oci-archive (default) or docker-archive\n"
 	"  --json             load: print "
 	"{\"images\":[{\"reference\",\"fullReference\",\"digest\",\"layers\",\n"
-	"                     \"sizeBytes\"}]}; pull: one such object with \"event\":\"pulled\"; "
-	"on\n"
+	"                     \"sizeBytes\"}]}; pull: one such object with \"event\":\"pulled\";\n"
+	"                     save to a FILE: "
+	"{\"images\":[{\"reference\",\"digest\"}],\"sizeBytes\"}; on\n"
 	"                     failure {\"error\":{\"code\",\"message\",\"hint\"}}\n"
 	"  --help             print this text\n"
 	"\n"
@@ -68,10 +75,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "load", "snj", 1, 1, sb_command_load },
-	{ "pull", "spPqj", 1, 1, sb_command_pull },
-	{ "login", "uwj", 1, 1, sb_command_login },
-	{ "logout", "j", 1, 1, sb_command_logout },
+	{ "load", "snj", 1, 1, sb_command_load },        { "pull", "spPqj", 1, 1, sb_command_pull },
+	{ "login", "uwj", 1, 1, sb_command_login },      { "logout", "j", 1, 1, sb_command_logout },
+	{ "save", "sofj", 1, INT_MAX, sb_command_save },
 };
 
 static const struct command *find_command(const char *name)
@@ -112,6 +118,8 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "username", required_argument, NULL, 'u' },
 		{ "password-stdin", no_argument, NULL, 'w' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "format", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -138,6 +146,10 @@ static int parse_options(const struct command *command, int argc, char **argv,
 			o->username = optarg;
 		else if (c == 'w')
 			o->password_stdin = true;
+		else if (c == 'o')
+			o->output = optarg;
+		else if (c == 'f')
+			o->format = optarg;
 		else if (c == 'j')
 			o->json = true;
 		else

@@ -171,8 +171,12 @@ static int consume(struct pipeline *p, struct sb_hash *hash, struct sb_layer_rec
 		   struct sb_err *err)
 {
 	struct ring_source from = { .base.next = ring_next, .ring = &p->ring, .hash = hash };
-	int r = sb_layer_unpack(p->job->layer_dirfd, &from.base, p->job->limits, p->job->hooks, ret,
-				err);
+	const struct sb_layer_job job = { .dirfd = p->job->layer_dirfd,
+					  .tar = &from.base,
+					  .limits = p->job->limits,
+					  .hooks = p->job->hooks,
+					  .split_fd = p->job->split_fd };
+	int r = sb_layer_unpack(&job, ret, err);
 
 	if (r < 0)
 		sb_ring_abort(&p->ring);

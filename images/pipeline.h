@@ -19,6 +19,7 @@ struct sb_span;
  * @digest:	digest of the blob; "" if nothing vouches for it but @diff_id
  * @diff_id:	digest of the uncompressed tar
  * @layer_dirfd:	empty directory to be filled, borrowed
+ * @split_fd:	empty file for its record, borrowed; see struct sb_layer_job
  * @limits:	bounds
  * @hooks:	for the unpacker
  * @cancel:	set by others when the work has become useless
@@ -28,6 +29,7 @@ struct sb_pipeline_job {
 	const char *digest;
 	const char *diff_id;
 	int layer_dirfd;
+	int split_fd;
 	const struct sb_layer_limits *limits;
 	const struct sb_layer_hooks *hooks;
 	const atomic_bool *cancel;

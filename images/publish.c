@@ -82,7 +82,8 @@ static bool is_expected(const char *name, bool is_dir)
 	memcpy(head, name, SB_DIGEST_LEN);
 	if (sb_digest_from_file_name(head, digest) < 0)
 		return false;
-	return !suffix[0] || (!is_dir && !strcmp(suffix, ".json"));
+	return !suffix[0] ||
+	       (!is_dir && (!strcmp(suffix, ".json") || !strcmp(suffix, SB_STORE_SPLIT_SUFFIX)));
 }
 
 /* Move what is in @from to @to: files if @mode is S_IFREG, directories if it is S_IFDIR. */

@@ -64,7 +64,8 @@ static int lock_alone(int fd)
  *		new sandboxes wait meanwhile
  *
  * LOCK_SH is for who publishes layers (until the reference is there), who gives an image one more
- * name, and who makes a sandbox of it. Who only reads needs no lock. Taken before the lock of
+ * name, who makes a sandbox of it, and who saves it, which reads one file after the other. Who else
+ * only reads needs no lock. Taken before the lock of
  * runtime/sandbox/home.h, never while that one is held. The kernel drops it when the last copy of
  * the descriptor is closed, however its holders end.
  *
@@ -87,7 +88,7 @@ int sb_store_lock(int store_dirfd, int operation, struct sb_err *err)
 		while (r == -EINTR);
 	}
 	if (r == -EBUSY) {
-		sb_err_refuse(err, EBUSY, "the store is in use by a load or a pull");
+		sb_err_refuse(err, EBUSY, "the store is in use by a load, a pull or a save");
 		return sb_err_hint(err, "try again when that is done");
 	}
 	return r < 0 ? sb_err_set(err, -r, "lock the store") : sb_steal_fd(&fd);

@@ -16,6 +16,7 @@
 #include "images/pax.h"
 #include "images/source.h"
 #include "images/sparse.h"
+#include "images/split.h"
 #include "runtime/base/err.h"
 
 #define MAJOR_MAX 0xfff   /* Linux keeps 12 bits of a device's major number… */
@@ -38,6 +39,7 @@
  * @entry:	what sb_tar_next() gives out
  * @pax:	extended headers for the next entry
  * @global:	global extended headers
+ * @split:	gets all bytes that are not read as content, borrowed; NULL for nobody
  * @map:	where the content of the current entry belongs in its file
  */
 struct sb_tar {
@@ -55,6 +57,7 @@ struct sb_tar {
 	struct sb_tar_entry entry;
 	struct sb_pax pax;
 	struct sb_pax global;
+	struct sb_split *split;
 	struct sb_sparse map;
 };
 
@@ -93,6 +96,16 @@ void sb_tar_free(struct sb_tar *tar)
 	sb_pax_done(&tar->global);
 	sb_sparse_done(&tar->map);
 	free(tar);
+}
+
+/**
+ * sb_tar_record() - Have recorded what is needed to make the tar again
+ * @tar:	stream of which nothing was read yet
+ * @split:	record; borrowed for as long as @tar is used. NULL: none
+ */
+void sb_tar_record(struct sb_tar *tar, struct sb_split *split)
+{
+	tar->split = split;
 }
 
 static int truncated(struct sb_err *err)
@@ -146,7 +159,7 @@ static int take(struct sb_tar *tar, void *buf, size_t len, struct sb_err *err)
 		memcpy((char *)buf + have, piece, (size_t)n);
 		have += (size_t)n;
 	}
-	return 1;
+	return sb_split_add_raw(tar->split, buf, len, err) < 0 ? -err->code : 1;
 }
 
 static int skip(struct sb_tar *tar, uint64_t len, struct sb_err *err)
@@ -155,13 +168,15 @@ static int skip(struct sb_tar *tar, uint64_t len, struct sb_err *err)
 		const uint8_t *piece;
 		ssize_t n;
 
-		if (tar->piece_len == 0 && tar->from->skip) {
+		if (tar->piece_len == 0 && tar->from->skip && !tar->split) {
 			tar->offset += len;
 			return tar->from->skip(tar->from, len, err);
 		}
 		n = take_piece(tar, len, &piece, err);
 		if (n <= 0)
 			return n < 0 ? (int)n : truncated(err);
+		if (sb_split_add_raw(tar->split, piece, (size_t)n, err) < 0)
+			return -err->code;
 		len -= (uint64_t)n;
 	}
 	return 0;
@@ -481,10 +496,12 @@ ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, uint64_t *ret_offse
 	n = take_piece(tar, room, ret, err);
 	if (n == 0)
 		return truncated(err);
-	if (n > 0) {
-		tar->body_left -= (uint64_t)n;
-		sb_sparse_advance(&tar->map, (uint64_t)n);
-	}
+	if (n < 0)
+		return n;
+	tar->body_left -= (uint64_t)n;
+	sb_sparse_advance(&tar->map, (uint64_t)n);
+	if (sb_split_add_content(tar->split, tar->entry.path, *ret_offset, (uint64_t)n, err) < 0)
+		return -err->code;
 	return n;
 }
 
@@ -502,6 +519,8 @@ int sb_tar_drain(struct sb_tar *tar, struct sb_err *err)
 	int r;
 
 	while ((r = fill(tar, err)) > 0) {
+		if (sb_split_add_raw(tar->split, tar->piece, tar->piece_len, err) < 0)
+			return -err->code;
 		tar->offset += tar->piece_len;
 		tar->piece_len = 0;
 	}

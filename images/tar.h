@@ -18,6 +18,7 @@
 
 struct sb_err;
 struct sb_source;
+struct sb_split;
 struct sb_tar;
 
 enum sb_tar_type {
@@ -79,6 +80,7 @@ struct sb_tar_xattr {
 struct sb_tar *sb_tar_new(struct sb_source *from, const struct sb_layer_limits *limits,
 			  struct sb_err *err);
 void sb_tar_free(struct sb_tar *tar);
+void sb_tar_record(struct sb_tar *tar, struct sb_split *split);
 int sb_tar_next(struct sb_tar *tar, const struct sb_tar_entry **ret, struct sb_err *err);
 ssize_t sb_tar_read(struct sb_tar *tar, const uint8_t **ret, uint64_t *ret_offset,
 		    struct sb_err *err);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -155,11 +156,17 @@ static int open_data(const struct sb_incoming_layer *layer, struct sb_span *ret,
 static int unpack_one(struct crew *crew, struct sb_unpack_layer *l, struct sb_err *err)
 {
 	const struct sb_unpack *to = crew->job;
-	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int fd = -1, split = -1;
+	char split_name[SB_STORE_NAME_SIZE];
 	struct sb_pipeline_job job;
 	struct sb_span span;
 	int r;
 
+	snprintf(split_name, sizeof(split_name), "%s" SB_STORE_SPLIT_SUFFIX, l->name);
+	split = openat(to->dirfd, split_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
+	if (split < 0)
+		return sb_err_set(err, errno, "create the record of a layer");
 	if (mkdirat(to->dirfd, l->name, 0700) < 0)
 		return sb_err_set(err, errno, "make a layer directory");
 	fd = openat(to->dirfd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -173,6 +180,7 @@ static int unpack_one(struct crew *crew, struct sb_unpack_layer *l, struct sb_er
 					.digest = l->layer->digest,
 					.diff_id = l->layer->diff_id,
 					.layer_dirfd = fd,
+					.split_fd = split,
 					.limits = to->limits,
 					.hooks = to->hooks,
 					.cancel = &crew->failed };

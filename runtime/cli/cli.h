@@ -90,8 +90,8 @@ struct sb_cmd {
 extern const struct sb_cmd sb_cmd_create, sb_cmd_exec, sb_cmd_files, sb_cmd_gc, sb_cmd_image,
 	sb_cmd_image_df, sb_cmd_image_history, sb_cmd_image_inspect, sb_cmd_image_ls, sb_cmd_images,
 	sb_cmd_info, sb_cmd_inspect, sb_cmd_kill, sb_cmd_load, sb_cmd_login, sb_cmd_logout,
-	sb_cmd_logs, sb_cmd_ports, sb_cmd_ps, sb_cmd_pull, sb_cmd_rm, sb_cmd_run, sb_cmd_stop,
-	sb_cmd_version, sb_cmd_wait;
+	sb_cmd_logs, sb_cmd_ports, sb_cmd_ps, sb_cmd_pull, sb_cmd_rm, sb_cmd_run, sb_cmd_save,
+	sb_cmd_stop, sb_cmd_version, sb_cmd_wait;
 
 /* target.c */
 int sb_target(const struct sb_cli *cli, const char *text, char ret_id[SB_ID_LEN], int *ret_exec,

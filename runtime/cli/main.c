@@ -17,11 +17,11 @@
 #include "runtime/sandbox/gc.h"
 
 static const struct sb_cmd *const commands[] = {
-	&sb_cmd_run,     &sb_cmd_create, &sb_cmd_exec,   &sb_cmd_ps,   &sb_cmd_inspect,
-	&sb_cmd_logs,    &sb_cmd_ports,  &sb_cmd_wait,   &sb_cmd_kill, &sb_cmd_stop,
-	&sb_cmd_rm,      &sb_cmd_files,  &sb_cmd_pull,   &sb_cmd_load, &sb_cmd_images,
-	&sb_cmd_image,   &sb_cmd_login,  &sb_cmd_logout, &sb_cmd_gc,   &sb_cmd_info,
-	&sb_cmd_version, NULL,
+	&sb_cmd_run,    &sb_cmd_create,  &sb_cmd_exec,  &sb_cmd_ps,     &sb_cmd_inspect,
+	&sb_cmd_logs,   &sb_cmd_ports,   &sb_cmd_wait,  &sb_cmd_kill,   &sb_cmd_stop,
+	&sb_cmd_rm,     &sb_cmd_files,   &sb_cmd_pull,  &sb_cmd_load,   &sb_cmd_save,
+	&sb_cmd_images, &sb_cmd_image,   &sb_cmd_login, &sb_cmd_logout, &sb_cmd_gc,
+	&sb_cmd_info,   &sb_cmd_version, NULL,
 };
 
 #define COMMANDS_MAX 32 /* in one table */
@@ -68,8 +68,8 @@ static void print_overview(FILE *out)
 	      out);
 	print_commands(commands, out);
 	fputs("\nOptions, before the command or among its own:\n", out);
-	sb_opts_help(common, out);
-	sb_opts_help(before, out);
+	sb_opts_help(common, NULL, out);
+	sb_opts_help(before, NULL, out);
 	fputs("\n'sbrun COMMAND --help' tells more about one.\n", out);
 }
 
@@ -80,10 +80,10 @@ static void print_help(const struct sb_cmd *cmd)
 		print_commands(cmd->subs, stdout);
 	if (cmd->opts) {
 		printf("\nOptions:\n");
-		sb_opts_help(cmd->opts, stdout);
+		sb_opts_help(cmd->opts, NULL, stdout);
 	}
 	printf("\nOptions of every command:\n");
-	sb_opts_help(common, stdout);
+	sb_opts_help(common, cmd->opts, stdout);
 	if (cmd->text)
 		printf("\n%s", cmd->text);
 }
@@ -142,10 +142,14 @@ static int run_command(struct sb_cli *cli, const struct sb_cmd *cmd, void *opts,
 }
 
 /* After a command line that could not be parsed to its end: was its error to be JSON? */
-static bool wants_json(int argc, const char *const argv[])
+static bool wants_json(const struct sb_cmd *cmd, int argc, const char *const argv[])
 {
+	/* The one command that has another --format. */
+	bool other_format = cmd == &sb_cmd_save;
+
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (!strcmp(argv[i], "--json") || !strncmp(argv[i], "--format", 8))
+		if (!strcmp(argv[i], "--json") ||
+		    (!other_format && !strncmp(argv[i], "--format", 8)))
 			return true;
 	return false;
 }
@@ -172,7 +176,7 @@ static int dispatch(struct sb_cli *cli, const struct sb_cmd *cmd, int argc, cons
 		print_help(cmd);
 		return finish_output();
 	}
-	cli->json |= ret < 0 && wants_json(argc, argv);
+	cli->json |= ret < 0 && wants_json(cmd, argc, argv);
 	sb_log_init(cli->debug ? SB_LOG_DEBUG : SB_LOG_INFO, cli->json);
 	if (ret >= 0)
 		ret = run_command(cli, cmd, opts, ret, argv, &err);
@@ -274,7 +278,7 @@ int main(int argc, char **argv)
 		cmd = descend(&cli, cmd, &n, &rest, &err);
 	if (cmd)
 		return dispatch(&cli, cmd, n, rest);
-	cli.json |= wants_json(argc - 1, words);
+	cli.json |= wants_json(NULL, argc - 1, words);
 	sb_out_error(&cli, NULL, &err);
 	return SB_EXIT_FAILED;
 }

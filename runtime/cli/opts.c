@@ -234,16 +234,27 @@ int sb_opts_parse(const struct sb_opt_set sets[2], bool options_first, int argc,
 	return kept;
 }
 
+static bool has_name(const struct sb_opt *table, const char *name)
+{
+	for (; table && table->name; table++)
+		if (!strcmp(table->name, name))
+			return true;
+	return false;
+}
+
 /**
  * sb_opts_help() - Print one line per option
  * @table:	options
+ * @instead:	options that have taken the place of those with the same name; NULL for none
  * @out:	stream
  */
-void sb_opts_help(const struct sb_opt *table, FILE *out)
+void sb_opts_help(const struct sb_opt *table, const struct sb_opt *instead, FILE *out)
 {
 	for (; table && table->name; table++) {
 		char left[40];
 
+		if (has_name(instead, table->name))
+			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", table->name, table->arg ? " " : "",
 			 table->arg ? table->arg : "");
 		fprintf(out, "  %c%c%s %-20s %s\n", table->letter ? '-' : ' ',

@@ -56,7 +56,7 @@ struct sb_opt_set {
 
 int sb_opts_parse(const struct sb_opt_set sets[2], bool options_first, int argc, const char **argv,
 		  struct sb_err *err);
-void sb_opts_help(const struct sb_opt *table, FILE *out);
+void sb_opts_help(const struct sb_opt *table, const struct sb_opt *instead, FILE *out);
 const char *sb_opts_similar(const char *word, const char *const candidates[], size_t n);
 
 #endif /* SB_CLI_OPTS_H */

@@ -16,7 +16,8 @@ COMMANDS = {  # options of its own
     "exec": ["detach", "background", "interactive", "tty", "timeout", "env", "workdir", "user"],
     "ps": ["all", "quiet"], "inspect": [], "logs": ["follow"], "ports": [], "wait": ["port", "timeout"],
     "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"],
-    "pull": ["platform", "quiet"], "login": ["username", "password-stdin"], "logout": [], "images": [], "image": [],
+    "pull": ["platform", "quiet"], "login": ["username", "password-stdin"], "logout": [], "save": ["output", "format"],
+    "images": [], "image": [],
     "image ls": [], "image inspect": [], "image history": [], "image tag": [], "image rm": ["force"],
     "image prune": ["all"], "image df": [], "gc": [], "info": [], "version": [],
 }
@@ -77,8 +78,8 @@ def test_every_command_has_help_with_all_its_options(sbrun, command):
     for word in ("--help", "-h"):
         result = sbrun.ok(*command.split(), word)
         assert result.err == "" and f"Usage: sbrun {command} " in result.out
-        options = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
-        assert sorted(options) == sorted(COMMANDS[command] + COMMON)
+        listed = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
+        assert sorted(listed) == sorted({*COMMANDS[command], *COMMON})
         assert max(map(len, result.out.splitlines())) <= 100
 
 
@@ -239,6 +240,13 @@ def test_there_is_one_format(sbrun):
     for value in ("", "yaml", "JSON", "{{.ID}}"):
         result = sbrun("ps", "--format", value)
         assert result.rc == 125 and "--format" in result.json()["error"]["message"]
+
+
+def test_save_has_formats_of_its_own(sbrun):
+    """Those of archives; its errors are JSON by --json only."""
+    for value in ("json", "", "tar"):
+        assert_refused(sbrun("save", "--format", value, "x"), f"'{value}'", "oci-archive and docker-archive")
+    assert_refused(sbrun("save", "--format", "oci-archive", "--nonsense", "x"), "--nonsense")
 
 
 def test_environment_values_without_a_name_are_refused(no_leaks, sbrun, box):

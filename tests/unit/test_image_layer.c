@@ -23,6 +23,7 @@ struct fixture {
 	char path[32];
 	int outside;
 	int layer;
+	int split; /* -1: no record is wanted */
 	struct tarball tar;
 	struct sb_layer_record record;
 	struct sb_err err;
@@ -37,6 +38,7 @@ static int setup(void **state)
 	assert_int_equal(mkdirat(f->outside, "layer", 0700), 0);
 	f->layer = openat(f->outside, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(f->layer >= 0);
+	f->split = -1;
 	*state = f;
 	return 0;
 }
@@ -82,7 +84,11 @@ static int unpack(struct fixture *f)
 	int r;
 
 	sb_source_from_memory(&from, f->tar.data, f->tar.len, 700);
-	r = sb_layer_unpack(f->layer, &from.base, &limits, NULL, &f->record, &f->err);
+	r = sb_layer_unpack(&(struct sb_layer_job){ .dirfd = f->layer,
+						    .tar = &from.base,
+						    .limits = &limits,
+						    .split_fd = f->split },
+			    &f->record, &f->err);
 	free(f->tar.data);
 	f->tar = (struct tarball){ .len = 0 };
 	return r;
