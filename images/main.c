@@ -19,6 +19,7 @@
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
+#include "runtime/base/log.h"
 
 #define EXIT_FAILED 125 /* as docker run: we failed, as opposed to a command */
 
@@ -59,6 +60,7 @@ static const char help[] =
 	"                     save to a FILE: "
 	"{\"images\":[{\"reference\",\"digest\"}],\"sizeBytes\"}; on\n"
 	"                     failure {\"error\":{\"code\",\"message\",\"hint\"}}\n"
+	"  --debug            show how long the steps take\n"
 	"  --help             print this text\n"
 	"\n"
 	"Exit codes: 0 done, 125 failed and nothing stored. Errors are one line on standard "
@@ -101,7 +103,10 @@ static int print_error(const char *command, const struct sb_err *err, bool as_js
 	}
 	/* An error is data too: standard output, as everywhere in sbrun. */
 	o = sb_json_from_err(err);
-	line = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+	/* Of JSON lines it is the last one. */
+	line = o ? json_dumps(o,
+			      command && !strcmp(command, "pull") ? JSON_COMPACT : JSON_INDENT(2))
+		 : NULL;
 	dprintf(STDOUT_FILENO, "%s\n", line ? line : "{\"error\":{\"code\":\"EIO\"}}");
 	json_decref(o);
 	return EXIT_FAILED;
@@ -121,6 +126,7 @@ static int parse_options(const struct command *command, int argc, char **argv,
 		{ "output", required_argument, NULL, 'o' },
 		{ "format", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "debug", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -129,10 +135,12 @@ static int parse_options(const struct command *command, int argc, char **argv,
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", table, NULL)) != -1) {
 		if (c == ':' || c == '?' ||
-		    (c != 'h' && (!command || !strchr(command->accepts, c))))
+		    (c != 'h' && c != 'd' && (!command || !strchr(command->accepts, c))))
 			return sb_err_refuse(err, EINVAL, "option '%.60s' %s", argv[optind - 1],
 					     c == ':' ? "needs a value" : "is not known");
-		if (c == 's')
+		if (c == 'd')
+			sb_log_init(SB_LOG_DEBUG, false);
+		else if (c == 's')
 			o->store = optarg;
 		else if (c == 'n')
 			o->name = optarg;

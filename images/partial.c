@@ -15,8 +15,21 @@
 #include <unistd.h>
 
 #include "images/digest.h"
+#include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/path.h"
+
+/**
+ * sb_partial_open() - Open the directory of unfinished downloads
+ * @store_dirfd:	the store, with its directories made; borrowed
+ *
+ * Return: a descriptor that the caller closes, or a negative errno value
+ */
+int sb_partial_open(int store_dirfd, struct sb_err *err)
+{
+	return sb_open_dir_at(store_dirfd, SB_STORE_PARTIAL, err);
+}
 
 /**
  * sb_partial_take() - Become the one who fetches a blob

@@ -10,6 +10,7 @@
 
 struct sb_err;
 
+int sb_partial_open(int store_dirfd, struct sb_err *err);
 int sb_partial_take(int partial_dirfd, const char *digest, bool wait, int *ret_fd,
 		    struct sb_err *err);
 int sb_partial_trim(int fd, uint64_t size, uint64_t *ret_have, struct sb_err *err);

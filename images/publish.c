@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -30,7 +31,9 @@
 #include "images/store.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/log.h"
 #include "runtime/base/path.h"
+#include "runtime/base/sys.h"
 
 /**
  * sb_publish_begin() - Open a store, made if it is new, and a stage in it
@@ -124,6 +127,7 @@ int sb_publish_layers(const struct sb_publish *p, struct sb_err *err)
 {
 	_cleanup_fd_ int layers = sb_open_dir_at(p->stage.dirfd, SB_STORE_LAYERS, err);
 	_cleanup_fd_ int blobs = -1;
+	uint64_t start;
 
 	if (layers < 0)
 		return -err->code;
@@ -131,8 +135,10 @@ int sb_publish_layers(const struct sb_publish *p, struct sb_err *err)
 	if (blobs < 0)
 		return -err->code;
 	/* Reports errors of writing since Linux 5.8. */
+	start = sb_now_us();
 	if (syncfs(p->stage.dirfd) < 0)
 		return sb_err_set(err, errno, "sync the store");
+	sb_debug("%6ju us sync", (uintmax_t)(sb_now_us() - start));
 	/* A layer is there when its directory is, so records go first. */
 	if (move_all(layers, p->layers_dirfd, S_IFREG, err) < 0 ||
 	    move_all(layers, p->layers_dirfd, S_IFDIR, err) < 0 ||

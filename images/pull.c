@@ -29,12 +29,12 @@
 #include "images/partial.h"
 #include "images/progress.h"
 #include "images/publish.h"
-#include "images/store.h"
 #include "images/transfer.h"
 #include "images/unpacker.h"
 #include "images/wire.h"
 #include "runtime/base/cleanup.h"
-#include "runtime/base/path.h"
+#include "runtime/base/log.h"
+#include "runtime/base/sys.h"
 
 /**
  * struct layer - a layer of the image
@@ -366,11 +366,14 @@ static int do_round(struct pull *p, struct sb_loaded_list *images, bool *ret_dam
 		    struct sb_err *err)
 {
 	int r = take_layers(p, err);
+	uint64_t start = sb_now_us();
 
 	if (r == 0)
 		r = order(p, err);
 	if (r == 0)
 		r = unpack(p, images, err);
+	if (r == 0)
+		sb_debug("%6ju us fetch and unpack", (uintmax_t)(sb_now_us() - start));
 	if (r == 0)
 		r = sb_publish_layers(&p->store, err);
 	*ret_damaged = r == -EPROTO && drop_resumed(p);
@@ -394,14 +397,17 @@ static int run(struct pull *p, struct sb_loaded *ret, bool *ret_damaged, struct 
 {
 	const struct sb_pull *job = p->job;
 	struct sb_loaded_list images = SB_LOADED_LIST_INIT;
+	uint64_t start;
 	int r;
 
 	if (sb_publish_begin(job->store_dirfd, &p->store, err) < 0)
 		return -err->code;
-	p->partial_dirfd = sb_open_dir_at(job->store_dirfd, SB_STORE_PARTIAL, err);
+	p->partial_dirfd = sb_partial_open(job->store_dirfd, err);
 	if (p->partial_dirfd < 0 || sb_fetcher_start(&job->fetch, &p->fetcher, err) < 0)
 		return -err->code;
+	start = sb_now_us();
 	r = find(p, err);
+	sb_debug("%6ju us find the image", (uintmax_t)(sb_now_us() - start));
 	if (r != 0)
 		return r;
 	do {

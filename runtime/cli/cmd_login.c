@@ -42,7 +42,7 @@ static int run_login(struct sb_cli *cli, void *opts, int argc, const char *argv[
 		args[n++] = "--json";
 	args[n++] = "--";
 	args[n++] = argv[0];
-	return sb_image_program_exec(args, err);
+	return sb_image_program_exec(cli, args, err);
 }
 
 static int run_logout(struct sb_cli *cli, void *opts, int argc, const char *argv[],
@@ -57,7 +57,7 @@ static int run_logout(struct sb_cli *cli, void *opts, int argc, const char *argv
 		args[n++] = "--json";
 	args[n++] = "--";
 	args[n++] = argv[0];
-	return sb_image_program_exec(args, err);
+	return sb_image_program_exec(cli, args, err);
 }
 
 const struct sb_cmd sb_cmd_login = {

@@ -44,7 +44,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	}
 	args[n++] = "--";
 	args[n] = argv[0];
-	return sb_image_program_exec(args, err);
+	return sb_image_program_exec(cli, args, err);
 }
 
 const struct sb_cmd sb_cmd_pull = {

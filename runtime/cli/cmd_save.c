@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_save.c - sbrun save: hands over to sbrun-image, which can make the tars of layers again */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-#include "runtime/base/program.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/image_program.h"
 
 /**
  * struct save_opts - options of save
@@ -33,7 +31,6 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 {
 	const struct save_opts *o = opts;
 	_cleanup_free_ const char **args = calloc((size_t)argc + 11, sizeof(*args));
-	char path[PATH_MAX];
 	int n = 0;
 
 	if (!args)
@@ -55,11 +52,7 @@ static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], str
 	args[n++] = "--";
 	for (int i = 0; i < argc; i++)
 		args[n++] = argv[i];
-	if (sb_program_find("sbrun-image", path, sizeof(path), err) < 0)
-		return -err->code;
-	(void)fflush(NULL);
-	(void)execv(path, (char **)args);
-	return sb_err_set(err, errno, "execute '%s'", path);
+	return sb_image_program_exec(cli, args, err);
 }
 
 const struct sb_cmd sb_cmd_save = {

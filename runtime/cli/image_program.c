@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,18 +25,30 @@
 
 /**
  * sb_image_program_exec() - Become sbrun-image
- * @args:	its name and arguments, ended by NULL
+ * @cli:	our call; --debug is passed on
+ * @args:	its name, command and arguments, ended by NULL
  *
  * Return: a negative errno value, or not at all
  */
-int sb_image_program_exec(const char *const args[], struct sb_err *err)
+int sb_image_program_exec(const struct sb_cli *cli, const char *const args[], struct sb_err *err)
 {
+	_cleanup_free_ const char **all = NULL;
 	char path[PATH_MAX];
+	size_t n = 0;
 
+	while (args[n])
+		n++;
+	all = calloc(n + 2, sizeof(*all));
+	if (!all)
+		return sb_err_set(err, ENOMEM, "execute sbrun-image");
+	memcpy(all, args, 2 * sizeof(*all));
+	memcpy(all + 2 + cli->debug, args + 2, (n - 2) * sizeof(*all));
+	if (cli->debug)
+		all[2] = "--debug";
 	if (sb_program_find("sbrun-image", path, sizeof(path), err) < 0)
 		return -err->code;
 	(void)fflush(NULL);
-	(void)execv(path, (char **)(uintptr_t)args);
+	(void)execv(path, (char **)all);
 	return sb_err_set(err, errno, "execute '%s'", path);
 }
 
@@ -49,7 +63,7 @@ static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, 
 	json_t *message;
 
 	if (dup2(out, STDOUT_FILENO) >= 0)
-		(void)sb_image_program_exec(args, &err);
+		(void)sb_image_program_exec(cli, args, &err);
 	message = sb_json_from_err(&err);
 	(void)json_dumpfd(message, out, 0);
 	_exit(SB_EXIT_FAILED);

@@ -9,7 +9,7 @@ struct sb_cli;
 struct sb_err;
 struct sb_image;
 
-int sb_image_program_exec(const char *const args[], struct sb_err *err);
+int sb_image_program_exec(const struct sb_cli *cli, const char *const args[], struct sb_err *err);
 int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char *policy,
 		    struct sb_image *ret, struct sb_err *err);
 
