@@ -66,7 +66,7 @@ static int give(struct replay *r, size_t len, struct sb_err *err)
 
 static int replay_raw(struct replay *r, struct sb_err *err)
 {
-	uint32_t len;
+	uint32_t len = 0;
 	int got = take(r, &len, sizeof(len), err);
 
 	len = le32toh(len);
@@ -119,8 +119,8 @@ static int copy_content(struct replay *r, uint64_t offset, uint64_t len, struct 
 static int replay_content(struct replay *r, struct sb_err *err)
 {
 	char path[SB_LAYER_PATH_SIZE];
-	uint64_t place[2]; /* offset and length */
-	uint16_t path_len;
+	uint64_t place[2] = { 0, 0 }; /* offset and length */
+	uint16_t path_len = 0;
 	int got = take(r, &path_len, sizeof(path_len), err);
 
 	path_len = le16toh(path_len);

@@ -593,7 +593,7 @@ static void add_version_1(struct tarball *t, const char *map)
 	char *head = calloc(1, len + 1);
 
 	assert_non_null(head);
-	memcpy(head, map, strlen(map));
+	memcpy(head, map, strlen(map) + 1);
 	tarball_pax_list(t, records);
 	add_pieces(t, "GNUSparseFile.1/real", head, len);
 	free(head);
