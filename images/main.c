@@ -101,12 +101,9 @@ static int print_error(const char *command, const struct sb_err *err, bool as_js
 			command ? ": " : "", sb_err_text(err, text, sizeof(text)));
 		return EXIT_FAILED;
 	}
-	/* An error is data too: standard output, as everywhere in sbrun. */
+	/* An error is data too: standard output. On one line, because a pull prints JSON lines. */
 	o = sb_json_from_err(err);
-	/* Of JSON lines it is the last one. */
-	line = o ? json_dumps(o,
-			      command && !strcmp(command, "pull") ? JSON_COMPACT : JSON_INDENT(2))
-		 : NULL;
+	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	dprintf(STDOUT_FILENO, "%s\n", line ? line : "{\"error\":{\"code\":\"EIO\"}}");
 	json_decref(o);
 	return EXIT_FAILED;
