@@ -103,7 +103,7 @@ static int login(const struct sb_image_options *o, const char *host, struct sb_c
 		return -err->code;
 	}
 	hosts = sb_hosts_for_login(host, &settings, c, err);
-	r = hosts ? sb_login_verify(hosts->v, hosts->n, err) : -err->code;
+	r = hosts ? sb_login_verify(hosts, err) : -err->code;
 	sb_hosts_free(hosts);
 	sb_settings_done(&settings);
 	if (r < 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "images/confine.h"
+#include "images/hosts.h"
 #include "images/registry.h"
 #include "images/wire.h"
 #include "images/worker.h"
@@ -14,63 +15,59 @@
 
 #define NAME "fetcher"
 
-/* What the child is to ask. */
-struct question {
-	const struct sb_registry_host *hosts;
-	size_t n_hosts;
-};
-
-static int ask(const struct question *q, struct sb_err *err)
+static int ping(const struct sb_hosts *hosts, struct sb_err *err)
 {
-	_cleanup_registry_ struct sb_registry *reg = NULL;
+	_cleanup_registry_ struct sb_registry *reg =
+		sb_registry_new(NULL, hosts->v, hosts->n, NULL, err);
 
-	/* Another user than root has no power to give up. */
-	if (geteuid() == 0 && sb_confine_fetcher(err) < 0)
-		return -err->code;
-	reg = sb_registry_new(NULL, q->hosts, q->n_hosts, NULL, err);
-	return reg ? sb_registry_ping(reg, err) : -err->code;
+	if (!reg || sb_registry_ping(reg, err) == 0)
+		return reg ? 0 : -err->code;
+	if (err->code == EACCES)
+		err->hint[0] = '\0'; /* it would be to log in */
+	return -err->code;
 }
 
+/* The child: talk to the registry, and say what came of it. */
 static int run(int sock, void *arg)
 {
-	struct sb_wire failed = { .type = SB_WIRE_FAILED, .err = SB_ERR_INIT };
+	struct sb_wire msg = { .type = SB_WIRE_ACCEPTED };
 
-	if (ask(arg, &failed.err) == 0)
-		return EXIT_SUCCESS;
-	(void)sb_wire_send(sock, &failed, NULL, 0);
-	return EXIT_FAILURE;
+	if (sb_confine_fetcher(&msg.err) < 0 || ping(arg, &msg.err) < 0)
+		msg.type = SB_WIRE_FAILED;
+	return sb_wire_send(sock, &msg, NULL, 0) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /**
  * sb_login_verify() - Try credentials at a registry
- * @hosts:	from sb_hosts_for_login(), with the credentials; borrowed
- * @n_hosts:	how many; the last one is asked
+ * @hosts:	from sb_hosts_for_login(), with the credentials
  *
- * A process without any power asks (confine.c). A registry that lets everybody in does not
- * look at credentials, and so accepts them.
+ * Root does not meet the network: a process that has become nobody does. A registry that lets
+ * everybody in does not look at credentials, and so accepts them. The caller has a single thread.
  *
  * Return: 0, or a negative errno value as sb_registry_ping() (-EACCES: not accepted)
  */
-int sb_login_verify(const struct sb_registry_host *hosts, size_t n_hosts, struct sb_err *err)
+int sb_login_verify(struct sb_hosts *hosts, struct sb_err *err)
 {
-	struct question question = { .hosts = hosts, .n_hosts = n_hosts };
-	const struct sb_worker_job job = { .name = NAME, .run = run, .arg = &question };
+	const struct sb_worker_job job = { .name = NAME, .run = run, .arg = hosts };
 	struct sb_worker worker = SB_WORKER_INIT;
 	struct sb_wire_fds fds = { .n = 0 };
-	struct sb_wire msg = { .type = 0 };
-	int said, r;
+	struct sb_wire msg;
+	int r;
 
+	if (geteuid() != 0)
+		return ping(hosts, err);
 	if (sb_worker_start(&job, &worker, err) < 0)
 		return -err->code;
-	said = sb_wire_recv(worker.sock, &msg, &fds, err);
+	r = sb_wire_recv(worker.sock, &msg, &fds, err);
 	sb_wire_close(&fds);
-	r = sb_worker_end(&worker, NAME, err);
-	if (r <= 0)
-		return r;
-	if (said <= 0 || msg.type != SB_WIRE_FAILED)
-		return sb_err_set(err, EIO, "the " NAME " ended with code %d", r);
+	if (r <= 0) {
+		sb_worker_kill(&worker);
+		return r < 0 ? r : sb_err_refuse(err, EIO, "the " NAME " has ended");
+	}
+	if (sb_worker_end(&worker, NAME, err) < 0)
+		return -err->code;
+	if (msg.type == SB_WIRE_ACCEPTED)
+		return 0;
 	*err = msg.err;
-	if (err->code == EACCES)
-		err->hint[0] = '\0'; /* it would be to log in */
 	return -err->code;
 }

@@ -5,11 +5,9 @@
 #ifndef SB_IMAGES_LOGIN_H
 #define SB_IMAGES_LOGIN_H
 
-#include <stddef.h>
-
 struct sb_err;
-struct sb_registry_host;
+struct sb_hosts;
 
-int sb_login_verify(const struct sb_registry_host *hosts, size_t n_hosts, struct sb_err *err);
+int sb_login_verify(struct sb_hosts *hosts, struct sb_err *err);
 
 #endif /* SB_IMAGES_LOGIN_H */

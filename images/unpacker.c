@@ -178,6 +178,7 @@ int sb_unpacker_serve(struct sb_unpacker *u, struct sb_err *err)
 	case SB_WIRE_UNPACKED:
 		memcpy(u->unpacked, msg.diff_id, sizeof(u->unpacked));
 		break;
+	case SB_WIRE_ACCEPTED:
 	case SB_WIRE_CURRENT:
 	case SB_WIRE_FOUND:
 	case SB_WIRE_LAYER:

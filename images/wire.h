@@ -20,6 +20,7 @@ enum sb_wire_type {
 	SB_WIRE_OPAQUE,     /* unpacker: mark the directory @fds[0]; answered by @code */
 	SB_WIRE_UNPACKED,   /* unpacker: layer @diff_id is unpacked and verified */
 	SB_WIRE_IMAGE,      /* unpacker: @image is complete in the stage */
+	SB_WIRE_ACCEPTED,   /* fetcher: the registry accepts the credentials */
 	SB_WIRE_CURRENT,    /* fetcher: the name still stands for what the store has */
 	SB_WIRE_FOUND,      /* fetcher: the digests of @image, of @number layers; its manifest and
 			     * config are @fds[0] and @fds[1]. The name stands for @digest */

@@ -9,6 +9,7 @@ import socket
 import stat
 import termios
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,15 @@ import lib
 from terminal import Terminal
 
 ACCEPTED = "Basic " + base64.b64encode(b"robot:s3:cret").decode()
+
+
+def owner_of(port):
+    """Return the user of the TCP socket that has the local @port, as the kernel knows it."""
+    for line in Path("/proc/net/tcp6").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port:
+            return int(fields[7])
+    return None
 
 
 class Registry(http.server.ThreadingHTTPServer):
@@ -28,6 +38,7 @@ class Registry(http.server.ThreadingHTTPServer):
 
         def do_GET(self):
             """Answer as registries do."""
+            self.server.client_uid = owner_of(self.client_address[1])
             accepted = self.headers.get("Authorization") == ACCEPTED
             self.send_response(200 if accepted else 401)
             self.send_header("WWW-Authenticate", 'Basic realm="registry"')
@@ -40,14 +51,21 @@ class Registry(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture(scope="module")
-def registry():
-    """Name of a registry on this host."""
-    with Registry(("::1", 0), Registry.Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+def server():
+    """A registry on this host."""
+    with Registry(("::1", 0), Registry.Handler) as made:
+        thread = threading.Thread(target=made.serve_forever)
         thread.start()
-        yield f"[::1]:{server.server_address[1]}"
-        server.shutdown()
+        made.name = f"[::1]:{made.server_address[1]}"
+        yield made
+        made.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def registry(server):
+    """Its name."""
+    return server.name
 
 
 @pytest.fixture
@@ -82,6 +100,12 @@ def test_accepted_credentials_are_kept_for_the_user_alone(home, registry):
     assert kept(home) == {registry: "robot:s3:cret"}
     assert stat.S_IMODE(home.file.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.file.parent.stat().st_mode) == 0o700
+
+
+def test_the_network_is_met_by_nobody(home, server):
+    """Not by root."""
+    assert login(home, server.name).rc == 0
+    assert server.client_uid == 65534
 
 
 def test_json_tells_where(home, registry):
