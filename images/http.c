@@ -92,6 +92,8 @@ int sb_http_peer_init(struct sb_http_peer *peer, const char *ca_pem, struct sb_e
 	X509_STORE *store;
 
 	peer->trust = NULL;
+	peer->loaded = ca_pem != NULL;
+	(void)pthread_mutex_init(&peer->lock, NULL);
 	if (peer->insecure)
 		return 0;
 	store = X509_STORE_new();
@@ -100,8 +102,6 @@ int sb_http_peer_init(struct sb_http_peer *peer, const char *ca_pem, struct sb_e
 	peer->trust = store;
 	if (ca_pem && add_certificates(store, ca_pem) == 0)
 		sb_err_refuse(err, EINVAL, "its 'ca' has no certificate that can be read");
-	else if (!ca_pem && X509_STORE_set_default_paths(store) != 1)
-		sb_err_set(err, ENOMEM, "prepare for TLS");
 	else
 		return 0;
 	sb_http_peer_done(peer);
@@ -116,6 +116,7 @@ void sb_http_peer_done(struct sb_http_peer *peer)
 {
 	X509_STORE_free(peer->trust);
 	peer->trust = NULL;
+	(void)pthread_mutex_destroy(&peer->lock);
 }
 
 static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access how, void *arg)
@@ -360,13 +361,26 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 	return sb_http_cancelled(t->http) ? 1 : 0;
 }
 
+/* OpenSSL has a certificate to verify against peer->trust. */
+static int verify(X509_STORE_CTX *ctx, void *arg)
+{
+	struct sb_http_peer *peer = arg;
+
+	(void)pthread_mutex_lock(&peer->lock);
+	if (!peer->loaded)
+		(void)X509_STORE_set_default_paths(peer->trust);
+	peer->loaded = true;
+	(void)pthread_mutex_unlock(&peer->lock);
+	return X509_verify_cert(ctx);
+}
+
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
-	const struct sb_http_peer *peer = arg;
+	struct sb_http_peer *peer = arg;
 
 	(void)easy;
-	if (peer->trust)
-		SSL_CTX_set1_cert_store(ssl_ctx, peer->trust);
+	SSL_CTX_set1_cert_store(ssl_ctx, peer->trust);
+	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, peer);
 	return CURLE_OK;
 }
 

@@ -5,6 +5,7 @@
 #ifndef SB_IMAGES_HTTP_H
 #define SB_IMAGES_HTTP_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,12 +23,17 @@ struct sb_http;
  * @plain_allowed:	plain HTTP is allowed, also in redirections
  * @direct:		no proxy is used, whatever the environment says
  * @trust:		OpenSSL's X509_STORE, owned; NULL if @insecure
+ * @lock:		protects @loaded, and @trust until it is
+ * @loaded:		@trust is complete: the system's certificates are read when the first one
+ *			has to be verified, which takes tens of ms
  */
 struct sb_http_peer {
 	bool insecure;
 	bool plain_allowed;
 	bool direct;
 	void *trust;
+	pthread_mutex_t lock;
+	bool loaded;
 };
 
 /**

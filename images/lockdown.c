@@ -73,7 +73,8 @@ int sb_lockdown_files(const struct sb_lockdown_dir *dirs, size_t n, struct sb_er
 static const int unpacker_calls[] = {
 	/* bytes */
 	SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(pwrite64), SCMP_SYS(lseek),
-	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(close), SCMP_SYS(memfd_create),
+	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(sync_file_range), SCMP_SYS(close),
+	SCMP_SYS(memfd_create),
 	/* files of any kind, in directories that are open */
 	SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(mkdirat), SCMP_SYS(mknodat),
 	SCMP_SYS(symlinkat), SCMP_SYS(linkat), SCMP_SYS(unlinkat), SCMP_SYS(renameat),
