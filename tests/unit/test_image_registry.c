@@ -454,9 +454,9 @@ static void answer_blob(struct bed *bed, int conn, const char *request, int n)
 			kind == BREAKS_OFF ? 10 : BLOB_LEN, BLOB);
 	else if (kind == BREAKS_OFF)
 		bed_say(conn, "HTTP/1.1 206 P\r\nContent-Length: %zu\r\n%s\r\n%.10s", 36 - from,
-			headers, BLOB + from);
+			headers, &BLOB[from]);
 	else
-		bed_answer(conn, "206 Partial Content", headers, BLOB + from);
+		bed_answer(conn, "206 Partial Content", headers, &BLOB[from]);
 }
 
 static void a_blob_is_resumed_where_the_server_can(void **state)
