@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pipeline.h - one layer blob to one verified directory, by two threads
+ * pipeline.h - one layer blob to one verified directory, by three threads
  */
 #ifndef SB_IMAGES_PIPELINE_H
 #define SB_IMAGES_PIPELINE_H

@@ -82,6 +82,14 @@ struct pull {
 	size_t waiting;
 };
 
+/* What is unpacked need not be brought to disk any more. */
+static void drop_contents(struct pull *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->layers[i].fd >= 0 && ftruncate(p->layers[i].fd, 0) < 0)
+			continue; /* then it is written out, in vain */
+}
+
 static void give_back(struct pull *p, bool remove)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -374,8 +382,10 @@ static int do_round(struct pull *p, struct sb_loaded_list *images, bool *ret_dam
 		r = unpack(p, images, err);
 	if (r == 0)
 		sb_debug("%6ju us fetch and unpack", (uintmax_t)(sb_now_us() - start));
-	if (r == 0)
+	if (r == 0) {
+		drop_contents(p);
 		r = sb_publish_layers(&p->store, err);
+	}
 	*ret_damaged = r == -EPROTO && drop_resumed(p);
 	/* What came in one piece and is refused is of no use to anybody. */
 	give_back(p, r == 0 || (r == -EPROTO && !*ret_damaged));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring.c - buffers that one thread fills and another empties */
+/* ring.c - buffers that one thread fills and others read */
 #include "images/ring.h"
 
 #include <errno.h>
@@ -40,18 +40,29 @@ static uint8_t *slot(struct sb_ring *ring, unsigned int count)
 	return ring->memory + (size_t)(count % SB_RING_SLOTS) * SB_RING_SLOT_BYTES;
 }
 
+/* Buffers that all readers have given back since the start. */
+static unsigned int emptied(const struct sb_ring *ring)
+{
+	unsigned int left = 0;
+
+	for (size_t i = 0; i < SB_RING_READERS; i++)
+		if (ring->filled - ring->emptied[i] > left)
+			left = ring->filled - ring->emptied[i];
+	return ring->filled - left;
+}
+
 /**
  * sb_ring_begin_fill() - Wait for a free buffer
  * @ring:	ring
  *
- * Return: SB_RING_SLOT_BYTES bytes to be filled, or NULL if the other side has given up
+ * Return: SB_RING_SLOT_BYTES bytes to be filled, or NULL if the others have given up
  */
 uint8_t *sb_ring_begin_fill(struct sb_ring *ring)
 {
 	uint8_t *ret;
 
 	pthread_mutex_lock(&ring->lock);
-	while (!ring->aborted && ring->filled - ring->emptied == SB_RING_SLOTS)
+	while (!ring->aborted && ring->filled - emptied(ring) == SB_RING_SLOTS)
 		pthread_cond_wait(&ring->changed, &ring->lock);
 	ret = ring->aborted ? NULL : slot(ring, ring->filled);
 	pthread_mutex_unlock(&ring->lock);
@@ -68,7 +79,7 @@ void sb_ring_end_fill(struct sb_ring *ring, size_t len)
 	pthread_mutex_lock(&ring->lock);
 	ring->len[ring->filled % SB_RING_SLOTS] = len;
 	ring->filled++;
-	pthread_cond_signal(&ring->changed);
+	pthread_cond_broadcast(&ring->changed);
 	pthread_mutex_unlock(&ring->lock);
 }
 
@@ -80,41 +91,44 @@ void sb_ring_close(struct sb_ring *ring)
 {
 	pthread_mutex_lock(&ring->lock);
 	ring->closed = true;
-	pthread_cond_signal(&ring->changed);
+	pthread_cond_broadcast(&ring->changed);
 	pthread_mutex_unlock(&ring->lock);
 }
 
 /**
- * sb_ring_abort() - Make the other side stop, from either side
+ * sb_ring_abort() - Make the others stop, from any side
  * @ring:	ring
  */
 void sb_ring_abort(struct sb_ring *ring)
 {
 	pthread_mutex_lock(&ring->lock);
 	ring->aborted = true;
-	pthread_cond_signal(&ring->changed);
+	pthread_cond_broadcast(&ring->changed);
 	pthread_mutex_unlock(&ring->lock);
 }
 
 /**
  * sb_ring_begin_empty() - Wait for a filled buffer
  * @ring:	ring
+ * @reader:	who reads
  * @ret_len:	bytes in it
- * @ret_aborted:	whether NULL means that the other side has failed
+ * @ret_aborted:	whether NULL means that another side has failed
  *
  * Return: bytes, to be given back by sb_ring_end_empty(), or NULL at the end
  */
-const uint8_t *sb_ring_begin_empty(struct sb_ring *ring, size_t *ret_len, bool *ret_aborted)
+const uint8_t *sb_ring_begin_empty(struct sb_ring *ring, enum sb_ring_reader reader,
+				   size_t *ret_len, bool *ret_aborted)
 {
+	const unsigned int *mine = &ring->emptied[reader];
 	const uint8_t *ret = NULL;
 
 	pthread_mutex_lock(&ring->lock);
-	while (!ring->aborted && !ring->closed && ring->filled == ring->emptied)
+	while (!ring->aborted && !ring->closed && ring->filled == *mine)
 		pthread_cond_wait(&ring->changed, &ring->lock);
 	*ret_aborted = ring->aborted;
-	if (!ring->aborted && ring->filled != ring->emptied) {
-		*ret_len = ring->len[ring->emptied % SB_RING_SLOTS];
-		ret = slot(ring, ring->emptied);
+	if (!ring->aborted && ring->filled != *mine) {
+		*ret_len = ring->len[*mine % SB_RING_SLOTS];
+		ret = slot(ring, *mine);
 	}
 	pthread_mutex_unlock(&ring->lock);
 	return ret;
@@ -123,11 +137,12 @@ const uint8_t *sb_ring_begin_empty(struct sb_ring *ring, size_t *ret_len, bool *
 /**
  * sb_ring_end_empty() - Give the buffer of sb_ring_begin_empty() back
  * @ring:	ring
+ * @reader:	who has read it
  */
-void sb_ring_end_empty(struct sb_ring *ring)
+void sb_ring_end_empty(struct sb_ring *ring, enum sb_ring_reader reader)
 {
 	pthread_mutex_lock(&ring->lock);
-	ring->emptied++;
-	pthread_cond_signal(&ring->changed);
+	ring->emptied[reader]++;
+	pthread_cond_broadcast(&ring->changed);
 	pthread_mutex_unlock(&ring->lock);
 }

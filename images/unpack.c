@@ -21,7 +21,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 
-#define WORKERS_MAX 8 /* each has two threads and 4 MiB of buffers */
+#define WORKERS_MAX 4 /* each has three threads and 4 MiB of buffers */
 
 /* What the workers share. */
 struct crew {
