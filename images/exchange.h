@@ -16,6 +16,7 @@
 #include "images/http.h"
 #include "images/reference.h"
 #include "images/registry.h"
+#include "images/trust.h"
 
 struct sb_err;
 struct sb_retry;
@@ -32,6 +33,7 @@ enum sb_exchange_scheme {
  * struct sb_exchange_host - one place where the registry answers
  * @host:	as given; strings borrowed
  * @peer:	how to talk to it
+ * @trust:	certificates for that
  * @auth:	our standing there
  * @scheme:	enum sb_exchange_scheme: what has worked
  * @dead:	a mirror that could not be reached: not asked again
@@ -39,6 +41,7 @@ enum sb_exchange_scheme {
 struct sb_exchange_host {
 	struct sb_registry_host host;
 	struct sb_http_peer peer;
+	struct sb_trust trust;
 	struct sb_auth auth;
 	atomic_int scheme;
 	atomic_bool dead;

@@ -21,12 +21,9 @@
 #include <strings.h>
 
 #include <curl/curl.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 
 #include "images/transport.h"
+#include "images/trust.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
@@ -58,66 +55,6 @@ struct transfer {
 	size_t size; /* of answer->body */
 	struct sb_err *err;
 };
-
-/* Certificates of a PEM text into @store; returns how many. */
-static int add_certificates(X509_STORE *store, const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert;
-	int n = 0;
-
-	if (!bio)
-		return 0;
-	while ((cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
-		n += X509_STORE_add_cert(store, cert);
-		X509_free(cert);
-	}
-	BIO_free(bio);
-	ERR_clear_error(); /* the end of the text counts as one */
-	return n;
-}
-
-/**
- * sb_http_peer_init() - Prepare what certificates are verified with
- * @peer:	its other fields are set; @trust is written
- * @ca_pem:	certificates to trust; NULL: those that the system's OpenSSL trusts, looked up when
- *		they are needed (also SSL_CERT_FILE and SSL_CERT_DIR)
- *
- * Parsed once for all connections: libcurl would read the system's bundle for each.
- *
- * Return: 0, or a negative errno value (-EINVAL: no certificate in @ca_pem)
- */
-int sb_http_peer_init(struct sb_http_peer *peer, const char *ca_pem, struct sb_err *err)
-{
-	X509_STORE *store;
-
-	peer->trust = NULL;
-	peer->loaded = ca_pem != NULL;
-	(void)pthread_mutex_init(&peer->lock, NULL);
-	if (peer->insecure)
-		return 0;
-	store = X509_STORE_new();
-	if (!store)
-		return sb_err_set(err, ENOMEM, "prepare for TLS");
-	peer->trust = store;
-	if (ca_pem && add_certificates(store, ca_pem) == 0)
-		sb_err_refuse(err, EINVAL, "its 'ca' has no certificate that can be read");
-	else
-		return 0;
-	sb_http_peer_done(peer);
-	return -err->code;
-}
-
-/**
- * sb_http_peer_done() - Release it
- * @peer:	peer
- */
-void sb_http_peer_done(struct sb_http_peer *peer)
-{
-	X509_STORE_free(peer->trust);
-	peer->trust = NULL;
-	(void)pthread_mutex_destroy(&peer->lock);
-}
 
 static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access how, void *arg)
 {
@@ -361,26 +298,10 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 	return sb_http_cancelled(t->http) ? 1 : 0;
 }
 
-/* OpenSSL has a certificate to verify against peer->trust. */
-static int verify(X509_STORE_CTX *ctx, void *arg)
-{
-	struct sb_http_peer *peer = arg;
-
-	(void)pthread_mutex_lock(&peer->lock);
-	if (!peer->loaded)
-		(void)X509_STORE_set_default_paths(peer->trust);
-	peer->loaded = true;
-	(void)pthread_mutex_unlock(&peer->lock);
-	return X509_verify_cert(ctx);
-}
-
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
-	struct sb_http_peer *peer = arg;
-
 	(void)easy;
-	SSL_CTX_set1_cert_store(ssl_ctx, peer->trust);
-	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, peer);
+	sb_trust_use(arg, ssl_ctx);
 	return CURLE_OK;
 }
 
@@ -410,7 +331,7 @@ static void set_limits(CURL *easy, const struct sb_http_peer *peer)
 	(void)curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
 	(void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
-	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, peer);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, peer->trust);
 }
 
 /* Append "name: value"; false without memory, with the list as it was. */

@@ -5,7 +5,6 @@
 #ifndef SB_IMAGES_HTTP_H
 #define SB_IMAGES_HTTP_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 
 struct sb_err;
 struct sb_http;
+struct sb_trust;
 
 #define SB_HTTP_URL_SIZE 2048 /* room for a URL that we make */
 
@@ -22,18 +22,13 @@ struct sb_http;
  * @insecure:		TLS is not verified
  * @plain_allowed:	plain HTTP is allowed, also in redirections
  * @direct:		no proxy is used, whatever the environment says
- * @trust:		OpenSSL's X509_STORE, owned; NULL if @insecure
- * @lock:		protects @loaded, and @trust until it is
- * @loaded:		@trust is complete: the system's certificates are read when the first one
- *			has to be verified, which takes tens of ms
+ * @trust:		certificates to verify with, borrowed; not looked at if @insecure
  */
 struct sb_http_peer {
 	bool insecure;
 	bool plain_allowed;
 	bool direct;
-	void *trust;
-	pthread_mutex_t lock;
-	bool loaded;
+	struct sb_trust *trust;
 };
 
 /**
@@ -98,9 +93,6 @@ struct sb_http_request {
 		     struct sb_err *err);
 	void *ctx;
 };
-
-int sb_http_peer_init(struct sb_http_peer *peer, const char *ca_pem, struct sb_err *err);
-void sb_http_peer_done(struct sb_http_peer *peer);
 
 struct sb_http *sb_http_new(bool (*cancelled)(void *ctx), void *ctx, struct sb_err *err);
 void sb_http_free(struct sb_http *http);

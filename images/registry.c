@@ -39,7 +39,8 @@ static int add_host(struct sb_registry *reg, const struct sb_registry_host *from
 	host->peer.insecure = from->insecure;
 	host->peer.plain_allowed = from->plain_allowed;
 	host->peer.direct = sb_http_is_loopback(from->host);
-	if (sb_http_peer_init(&host->peer, from->ca_pem, err) < 0)
+	host->peer.trust = &host->trust;
+	if (!from->insecure && sb_trust_init(&host->trust, from->ca_pem, err) < 0)
 		return sb_err_prefix(err, "registry '%s'", from->host);
 	host->auth =
 		(struct sb_auth){ .http = reg->http,
@@ -116,7 +117,7 @@ void sb_registry_free(struct sb_registry *reg)
 		return;
 	for (size_t i = 0; i < reg->n_hosts; i++) {
 		sb_auth_done(&reg->hosts[i].auth);
-		sb_http_peer_done(&reg->hosts[i].peer);
+		sb_trust_done(&reg->hosts[i].trust);
 	}
 	free(reg->hosts);
 	sb_http_free(reg->http);

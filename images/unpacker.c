@@ -38,7 +38,7 @@ static int ask_for_opaque(void *arg, int dirfd)
 	struct sb_err ignored = SB_ERR_INIT;
 	struct sb_wire_fds fds = { .n = 0 };
 	struct client *c = arg;
-	struct sb_wire answer;
+	struct sb_wire answer = { .type = 0 };
 	int r;
 
 	pthread_mutex_lock(&c->lock);
