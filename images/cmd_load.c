@@ -55,6 +55,21 @@ static int print_loaded(const struct sb_loaded_list *list, bool as_json, struct 
 	return fflush(stdout) != 0 ? sb_err_set(err, errno, "write to standard output") : 0;
 }
 
+/* With --name there is one image, and its name is what the user said. */
+static int check_names(const struct sb_image_options *o, struct sb_loaded_list *list,
+		       struct sb_err *err)
+{
+	char full[SB_REFERENCE_SIZE];
+
+	if (!o->name)
+		return 0;
+	if (sb_reference_complete(o->name, full, sizeof(full), err) < 0)
+		return -err->code;
+	if (list->n != 1 || strcmp(list->v[0].reference, full) != 0)
+		return sb_err_refuse(err, EPROTO, "the unpacker sends nonsense");
+	return 0;
+}
+
 /* Unpack @source_fd into the stage of @p, publish, and tell what there is. */
 static int load(const struct sb_image_options *o, const struct sb_publish *p, int source_fd,
 		const struct sb_layer_limits *limits, struct sb_err *err)
@@ -80,7 +95,9 @@ static int load(const struct sb_image_options *o, const struct sb_publish *p, in
 	}
 	if (sb_unpacker_end(&u, &list, err) < 0)
 		return -err->code;
-	r = sb_publish_layers(p, err);
+	r = check_names(o, &list, err);
+	if (r == 0)
+		r = sb_publish_layers(p, err);
 	if (r == 0)
 		r = sb_publish_images(p, list.v, list.n, err);
 	if (r == 0)

@@ -9,9 +9,7 @@
 #include <jansson.h>
 
 #include "images/command.h"
-#include "images/hosts.h"
 #include "images/image.h"
-#include "images/known.h"
 #include "images/progress.h"
 #include "images/pull.h"
 #include "images/settings.h"
@@ -96,7 +94,6 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err)
 {
 	_cleanup_(cleanup_settings) struct sb_settings settings = SB_SETTINGS_INIT;
 	_cleanup_(cleanup_progress) struct sb_progress *progress = NULL;
-	_cleanup_hosts_ struct sb_hosts *hosts = NULL;
 	enum sb_progress_mode mode = o->quiet ? SB_PROGRESS_NONE : SB_PROGRESS_AUTO;
 	struct sb_pull job = { .limits = &settings.limits };
 	struct sb_loaded image = { .layers = 0 };
@@ -104,6 +101,10 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err)
 	_cleanup_fd_ int store = -1;
 	struct sb_image_ref ref;
 
+	if (!strncmp(o->args[0], "sha256:", strlen("sha256:"))) {
+		sb_err_refuse(err, EINVAL, "'%.40s…' names no registry", o->args[0]);
+		return sb_err_hint(err, "an image is pulled by NAME@%.12s…", o->args[0]);
+	}
 	if (sb_reference_parse(o->args[0], &ref, err) < 0 ||
 	    (o->progress && parse_progress(o->progress, &mode, err) < 0))
 		return -err->code;
@@ -115,21 +116,17 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err)
 		return sb_err_refuse(err, EPERM, "only root can unpack an image");
 	if (sb_settings_load(&settings, err) < 0)
 		return -err->code;
-	hosts = sb_hosts_for_image(&ref, &settings, err);
-	progress = hosts ? sb_progress_new(mode, err) : NULL;
+	progress = sb_progress_new(mode, err);
 	if (!progress)
 		return -err->code;
 	store = sb_ensure_dir_at(AT_FDCWD, o->store, 0700, err);
 	if (store < 0)
 		return -err->code;
 	job.fetch.ref = &ref;
-	job.fetch.hosts = hosts->v;
-	job.fetch.n_hosts = hosts->n;
+	job.fetch.settings = &settings;
 	job.store_dirfd = store;
 	job.reference = full;
 	job.progress = progress;
-	if (sb_known_find(store, full, &job.fetch.platform, &image))
-		memcpy(job.fetch.known, image.stands_for, sizeof(job.fetch.known));
 	if (sb_pull_run(&job, &image, err) < 0)
 		return -err->code;
 	return print_pulled(o, &image, err);

@@ -4,10 +4,11 @@
  *
  * DOC: Theory of operation
  *
- * The child confines itself (confine.c), finds the image, and reports its manifest, config and
- * layers. Then it waits for orders: each names a layer and brings the file it goes to. A few
- * threads fetch at once; how far they are stands in shared memory, where the unpacker sees it. When
- * the parent closes the socket, the child ends.
+ * The child reads credentials, which no other process of ours ever sees, and confines itself
+ * (confine.c). It finds the image, and reports its manifest, config and layers. Then it waits for
+ * orders: each names a layer and brings the file it goes to. A few threads fetch at once; how far
+ * they are stands in shared memory, where the unpacker sees it. When the parent closes the socket,
+ * the child ends.
  *
  * What it reports is a convenience: the unpacker verifies manifest, config and layers as it would
  * those of an archive.
@@ -23,8 +24,7 @@
 
 #include "images/confine.h"
 #include "images/find.h"
-#include "images/limits.h"
-#include "images/registry.h"
+#include "images/hosts.h"
 #include "images/transfer.h"
 #include "images/wire.h"
 #include "images/worker.h"
@@ -44,7 +44,7 @@ struct fetcher {
 	int sock;
 	const struct sb_fetch *job;
 	struct sb_registry *registry;
-	struct sb_incoming image;
+	struct sb_found found;
 	pthread_mutex_t lock;
 	pthread_cond_t ordered;
 	struct order orders[SB_IMAGE_LAYERS_MAX];
@@ -75,9 +75,9 @@ static void tell_progress(void *ctx, uint64_t have)
 	sb_transfer_advance(ctx, have);
 }
 
-static int fetch_layer(struct fetcher *f, const struct order *order, struct sb_err *err)
+static void fetch_layer(struct fetcher *f, const struct order *order)
 {
-	const struct sb_incoming_layer *layer = &f->image.layers[order->number];
+	const struct sb_incoming_layer *layer = &f->found.image.layers[order->number];
 	struct sb_transfer *transfer = &f->job->transfers[order->number];
 	const struct sb_registry_blob blob = { .digest = layer->digest,
 					       .size = layer->size,
@@ -85,10 +85,19 @@ static int fetch_layer(struct fetcher *f, const struct order *order, struct sb_e
 					       .have = order->have,
 					       .progress = tell_progress,
 					       .ctx = transfer };
-	int r = sb_registry_get_blob(f->registry, &blob, err);
+	struct sb_err err = SB_ERR_INIT;
 
-	sb_transfer_end(transfer, r < 0 ? SB_TRANSFER_FAILED : SB_TRANSFER_COMPLETE);
-	return r < 0 ? sb_err_prefix(err, "layer %.19s", layer->digest) : 0;
+	if (sb_registry_get_blob(f->registry, &blob, &err) == 0) {
+		const struct sb_wire done = { .type = SB_WIRE_FETCHED, .number = order->number };
+
+		sb_transfer_end(transfer, SB_TRANSFER_COMPLETE);
+		(void)sb_wire_send(f->sock, &done, NULL, 0);
+		return;
+	}
+	/* The reason first: once the unpacker is told that no more will come, it ends. */
+	(void)sb_err_prefix(&err, "layer %.19s", layer->digest);
+	send_err(f, SB_WIRE_FAILED, &err);
+	sb_transfer_end(transfer, SB_TRANSFER_FAILED);
 }
 
 static void *run_thread(void *arg)
@@ -96,8 +105,6 @@ static void *run_thread(void *arg)
 	struct fetcher *f = arg;
 
 	for (;;) {
-		struct sb_wire done = { .type = SB_WIRE_FETCHED };
-		struct sb_err err = SB_ERR_INIT;
 		struct order order;
 
 		pthread_mutex_lock(&f->lock);
@@ -107,11 +114,7 @@ static void *run_thread(void *arg)
 		f->idle--;
 		order = f->orders[f->next++ % SB_IMAGE_LAYERS_MAX];
 		pthread_mutex_unlock(&f->lock);
-		done.number = order.number;
-		if (fetch_layer(f, &order, &err) < 0)
-			send_err(f, SB_WIRE_FAILED, &err);
-		else
-			(void)sb_wire_send(f->sock, &done, NULL, 0);
+		fetch_layer(f, &order);
 		(void)close(order.fd);
 	}
 	return NULL;
@@ -146,7 +149,8 @@ static int take_orders(struct fetcher *f, struct sb_err *err)
 
 		if (r <= 0)
 			return r;
-		if (msg.type != SB_WIRE_FETCH || fds.n != 1 || msg.number >= f->image.n_layers) {
+		if (msg.type != SB_WIRE_FETCH || fds.n != 1 ||
+		    msg.number >= f->found.image.n_layers) {
 			sb_wire_close(&fds);
 			return sb_err_refuse(err, EPROTO, "an order that makes no sense");
 		}
@@ -167,10 +171,32 @@ static int open_bytes(const char *data, size_t len, struct sb_err *err)
 	return r < 0 ? sb_err_set(err, -r, "write a temporary file") : sb_steal_fd(&fd);
 }
 
-/* Tell the parent about manifest, config and layers. */
-static int report(struct fetcher *f, const char *stands_for, struct sb_err *err)
+/* Hand the indexes over by which the image was found: the unpacker goes the same way. */
+static int report_documents(struct fetcher *f, struct sb_err *err)
 {
-	const struct sb_incoming *image = &f->image;
+	for (size_t i = 0; i < f->found.n_documents; i++) {
+		const struct sb_registry_manifest *d = &f->found.documents[i];
+		struct sb_wire msg = { .type = SB_WIRE_DOCUMENT, .size = d->len };
+		_cleanup_fd_ int fd = -1;
+		int r;
+
+		if (!strcmp(d->digest, f->found.image.digest))
+			continue;
+		fd = open_bytes(d->data, d->len, err);
+		if (fd < 0)
+			return -err->code;
+		memcpy(msg.digest, d->digest, sizeof(msg.digest));
+		r = sb_wire_send(f->sock, &msg, &fd, 1);
+		if (r < 0)
+			return sb_err_set(err, -r, "report the image");
+	}
+	return 0;
+}
+
+/* Tell the parent about manifest, config and layers. */
+static int report(struct fetcher *f, struct sb_err *err)
+{
+	const struct sb_incoming *image = &f->found.image;
 	struct sb_wire msg = { .type = SB_WIRE_FOUND, .number = (uint32_t)image->n_layers };
 	_cleanup_fd_ int manifest = open_bytes(image->manifest, image->manifest_len, err);
 	_cleanup_fd_ int config = -1;
@@ -185,7 +211,7 @@ static int report(struct fetcher *f, const char *stands_for, struct sb_err *err)
 	fds[1] = config;
 	memcpy(msg.image.digest, image->digest, sizeof(msg.image.digest));
 	memcpy(msg.image.config_digest, image->config_digest, sizeof(msg.image.config_digest));
-	memcpy(msg.digest, stands_for, sizeof(msg.digest));
+	memcpy(msg.digest, f->found.stands_for, sizeof(msg.digest));
 	r = sb_wire_send(f->sock, &msg, fds, SB_ARRAY_SIZE(fds));
 	for (size_t i = 0; r == 0 && i < image->n_layers; i++) {
 		const struct sb_incoming_layer *l = &image->layers[i];
@@ -206,16 +232,17 @@ static int work(struct fetcher *f, struct sb_err *err)
 {
 	const struct sb_registry_hooks hooks = { .notice = send_notice, .ctx = f };
 	const struct sb_fetch *job = f->job;
-	char stands_for[SB_DIGEST_SIZE];
+	/* Not freed: threads may be at work until the process ends. */
+	struct sb_hosts *hosts = sb_hosts_for_image(job->ref, job->settings, err);
 	int r;
 
-	if (sb_confine_fetcher(err) < 0)
+	if (!hosts || sb_confine_fetcher(err) < 0)
 		return -err->code;
-	f->registry = sb_registry_new(job->ref, job->hosts, job->n_hosts, &hooks, err);
+	f->registry = sb_registry_new(job->ref, hosts->v, hosts->n, &hooks, err);
 	if (!f->registry)
 		return -err->code;
-	f->image.platform = job->platform;
-	r = sb_find_image(f->registry, job->ref, job->known, &f->image, stands_for, err);
+	f->found.image.platform = job->platform;
+	r = sb_find_image(f->registry, job->ref, job->known, &f->found, err);
 	if (r < 0)
 		return r;
 	if (r > 0) {
@@ -223,7 +250,7 @@ static int work(struct fetcher *f, struct sb_err *err)
 
 		return sb_wire_send(f->sock, &msg, NULL, 0);
 	}
-	if (report(f, stands_for, err) < 0)
+	if (report_documents(f, err) < 0 || report(f, err) < 0)
 		return -err->code;
 	return take_orders(f, err);
 }

@@ -8,11 +8,12 @@
 #include <stddef.h>
 
 #include "images/digest.h"
+#include "images/limits.h"
 #include "images/platform.h"
 
 struct sb_err;
 struct sb_image_ref;
-struct sb_registry_host;
+struct sb_settings;
 struct sb_transfer;
 struct sb_worker;
 
@@ -21,8 +22,7 @@ struct sb_worker;
 /**
  * struct sb_fetch - what a fetcher is to fetch; all borrowed until it has ended
  * @ref:	name of the image
- * @hosts:	where to ask, in this order
- * @n_hosts:	how many
+ * @settings:	where to ask
  * @platform:	what the image must be for
  * @known:	digest that the name stood for when the store got it: if it still does, that is all
  *		the fetcher says. "": not asked
@@ -30,8 +30,7 @@ struct sb_worker;
  */
 struct sb_fetch {
 	const struct sb_image_ref *ref;
-	const struct sb_registry_host *hosts;
-	size_t n_hosts;
+	const struct sb_settings *settings;
 	struct sb_platform platform;
 	char known[SB_DIGEST_SIZE];
 	struct sb_transfer *transfers;

@@ -9,39 +9,55 @@
 #include "images/index.h"
 #include "images/reader.h"
 #include "images/reference.h"
-#include "images/registry.h"
 #include "images/tar.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/json.h"
 
-/* A registry as a place that blobs come from. @first is what the name stood for: not asked twice.
- */
+/* A registry as a place that blobs come from; manifests and indexes are kept in @found. */
 struct source {
 	struct sb_registry *registry;
-	struct sb_registry_manifest first;
+	struct sb_found *found;
 };
+
+/* Ask for a manifest or an index that was not asked for before. */
+static int get_document(struct source *s, const char *what, const struct sb_registry_manifest **ret,
+			struct sb_err *err)
+{
+	struct sb_found *found = s->found;
+
+	for (size_t i = 0; i < found->n_documents; i++) {
+		*ret = &found->documents[i];
+		if (!strcmp((*ret)->digest, what))
+			return 0;
+	}
+	if (found->n_documents == SB_IMAGE_DOCUMENTS_MAX)
+		return sb_err_refuse(err, EPROTO, "the image has too many indexes");
+	if (sb_registry_get_manifest(s->registry, what, &found->documents[found->n_documents],
+				     err) < 0)
+		return -err->code;
+	*ret = &found->documents[found->n_documents++];
+	return 0;
+}
 
 static int read_blob(void *ctx, const struct sb_blob_wanted *wanted, char **ret, size_t *ret_len,
 		     struct sb_err *err)
 {
+	const struct sb_registry_manifest *m = NULL;
 	struct source *s = ctx;
-	struct sb_registry_manifest m = { .data = NULL };
 
 	if (!wanted->is_manifest) {
 		*ret_len = wanted->size;
 		return sb_registry_get_small_blob(s->registry, wanted->digest, wanted->size, ret,
 						  err);
 	}
-	if (s->first.data && !strcmp(s->first.digest, wanted->digest)) {
-		*ret = sb_steal_ptr(&s->first.data);
-		*ret_len = s->first.len;
-		return 0;
-	}
-	if (sb_registry_get_manifest(s->registry, wanted->digest, &m, err) < 0)
+	if (get_document(s, wanted->digest, &m, err) < 0)
 		return -err->code;
-	*ret = m.data;
-	*ret_len = m.len;
+	*ret = malloc(m->len + 1);
+	if (!*ret)
+		return sb_err_set(err, ENOMEM, "read a manifest");
+	memcpy(*ret, m->data, m->len + 1);
+	*ret_len = m->len;
 	return 0;
 }
 
@@ -58,21 +74,21 @@ static int refuse_type(const char *type, struct sb_err *err)
 }
 
 /* The descriptor of the image's manifest: of what the name stands for, or of an entry of that. */
-static int choose(struct source *s, const struct sb_platform *platform, json_t **ret,
+static int choose(struct source *s, const struct sb_registry_manifest *first, json_t **ret,
 		  struct sb_err *err)
 {
 	const struct sb_blob_reader from = { .read = read_blob, .ctx = s };
-	enum sb_manifest_kind kind = sb_manifest_kind_of(s->first.type);
+	enum sb_manifest_kind kind = sb_manifest_kind_of(first->type);
 	_cleanup_json_ json_t *top =
-		json_pack("[{s:s, s:s, s:I}]", "mediaType", s->first.type, "digest",
-			  s->first.digest, "size", (json_int_t)s->first.len);
+		json_pack("[{s:s, s:s, s:I}]", "mediaType", first->type, "digest", first->digest,
+			  "size", (json_int_t)first->len);
 
 	if (kind == SB_MANIFEST_OTHER)
-		return refuse_type(s->first.type, err);
+		return refuse_type(first->type, err);
 	if (!top)
 		return sb_err_set(err, ENOMEM, "read a manifest");
 	if (kind == SB_MANIFEST_INDEX)
-		return sb_index_choose(&from, top, NULL, platform, ret, err);
+		return sb_index_choose(&from, top, NULL, &s->found->image.platform, ret, err);
 	*ret = json_incref(json_array_get(top, 0));
 	return 0;
 }
@@ -82,36 +98,41 @@ static int choose(struct source *s, const struct sb_platform *platform, json_t *
  * @registry:	registry, for the repository of @ref
  * @ref:	name; its digest goes before its tag
  * @known:	digest that the name is known to have stood for; "": unknown
- * @ret:	zeroed but for the platform; on failure it may hold a part
- * @ret_stands_for:	digest of what the name stands for, of an index or the manifest; room for
- *		SB_DIGEST_SIZE bytes, written on success only
+ * @ret:	zeroed but for the platform of its image; released with sb_found_done(), also after
+ *a failure
  *
  * Return: 0, 1: the name stands for @known, nothing was read, or a negative errno value
  */
 int sb_find_image(struct sb_registry *registry, const struct sb_image_ref *ref, const char *known,
-		  struct sb_incoming *ret, char *ret_stands_for, struct sb_err *err)
+		  struct sb_found *ret, struct sb_err *err)
 {
 	const char *what = ref->digest[0] ? ref->digest : ref->tag;
-	struct source s = { .registry = registry };
+	struct source s = { .registry = registry, .found = ret };
 	const struct sb_blob_reader from = { .read = read_blob, .ctx = &s };
+	const struct sb_registry_manifest *first = NULL;
 	_cleanup_json_ json_t *descriptor = NULL;
-	char digest[SB_DIGEST_SIZE];
-	int r;
 
 	if (known[0]) {
-		if (sb_registry_head_manifest(registry, what, digest, err) < 0)
+		if (sb_registry_head_manifest(registry, what, ret->stands_for, err) < 0)
 			return -err->code;
-		if (!strcmp(digest, known))
+		if (!strcmp(ret->stands_for, known))
 			return 1;
 	}
-	if (sb_registry_get_manifest(registry, what, &s.first, err) < 0)
+	if (get_document(&s, what, &first, err) < 0)
 		return -err->code;
-	memcpy(digest, s.first.digest, sizeof(digest));
-	r = choose(&s, &ret->platform, &descriptor, err);
-	if (r == 0)
-		r = sb_manifest_read(&from, descriptor, ret, err);
-	sb_registry_manifest_done(&s.first);
-	if (r == 0)
-		memcpy(ret_stands_for, digest, sizeof(digest));
-	return r;
+	memcpy(ret->stands_for, first->digest, sizeof(ret->stands_for));
+	if (choose(&s, first, &descriptor, err) < 0)
+		return -err->code;
+	return sb_manifest_read(&from, descriptor, &ret->image, err);
+}
+
+/**
+ * sb_found_done() - Release what was found; only the platform is left
+ * @found:	what sb_find_image() has filled in, also in part
+ */
+void sb_found_done(struct sb_found *found)
+{
+	sb_incoming_done(&found->image);
+	while (found->n_documents > 0)
+		sb_registry_manifest_done(&found->documents[--found->n_documents]);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "images/document.h"
 #include "images/manifest.h"
 #include "images/platform.h"
 #include "runtime/base/cleanup.h"
@@ -151,4 +152,42 @@ int sb_index_choose(const struct sb_blob_reader *from, const json_t *entries, co
 	}
 	*ret = c.descriptor;
 	return 0;
+}
+
+/**
+ * sb_index_resolve() - From what a name stands for to the manifest for a platform
+ * @from:	where blobs are read from
+ * @top:	digest of an index or a manifest
+ * @size:	its bytes
+ * @platform:	platform
+ * @ret:	descriptor of the manifest; the caller drops it
+ *
+ * What @top is, it says itself: whoever believes its digest believes that too.
+ *
+ * Return: 0, or a negative errno value as sb_index_choose()
+ */
+int sb_index_resolve(const struct sb_blob_reader *from, const char *top, uint64_t size,
+		     const struct sb_platform *platform, json_t **ret, struct sb_err *err)
+{
+	_cleanup_json_ json_t *entries =
+		json_pack("[{s:s, s:I}]", "digest", top, "size", (json_int_t)size);
+	json_t *descriptor = json_array_get(entries, 0);
+	_cleanup_json_ json_t *document = NULL;
+	_cleanup_free_ char *text = NULL;
+	const char *type = SB_MEDIA_TYPE_INDEX;
+	size_t len;
+
+	if (!descriptor)
+		return sb_err_set(err, ENOMEM, "read a manifest");
+	if (sb_manifest_read_blob(from, descriptor, "image manifest", &text, &len, err) < 0 ||
+	    sb_document_parse(text, len, &document, err) < 0)
+		return sb_err_prefix(err, "image manifest");
+	if (!json_object_get(document, "manifests")) {
+		*ret = json_incref(descriptor);
+		return 0;
+	}
+	if (sb_json_get_str(document, "mediaType", &type, err) < 0 ||
+	    json_object_set_new(descriptor, "mediaType", json_string(type)) < 0)
+		return sb_err_set(err, EPROTO, "read an image index");
+	return sb_index_choose(from, entries, NULL, platform, ret, err);
 }

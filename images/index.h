@@ -5,6 +5,8 @@
 #ifndef SB_IMAGES_INDEX_H
 #define SB_IMAGES_INDEX_H
 
+#include <stdint.h>
+
 #include <jansson.h>
 
 struct sb_blob_reader;
@@ -14,5 +16,8 @@ struct sb_platform;
 const char *sb_index_name_of(const json_t *descriptor);
 int sb_index_choose(const struct sb_blob_reader *from, const json_t *entries, const char *name,
 		    const struct sb_platform *platform, json_t **ret, struct sb_err *err);
+
+int sb_index_resolve(const struct sb_blob_reader *from, const char *top, uint64_t size,
+		     const struct sb_platform *platform, json_t **ret, struct sb_err *err);
 
 #endif /* SB_IMAGES_INDEX_H */

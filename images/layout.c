@@ -132,21 +132,25 @@ int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incomin
 /**
  * sb_layout_read_fetched() - Read the one image that a registry has sent
  * @bundle:	its blobs
- * @manifest:	of these, the manifest
+ * @top:	digest of what its name stands for: the manifest, or an index that leads there
  * @name:	full reference; may be ""
  * @ret:	the image is appended; on failure it may hold a part
  *
  * Return: 0, or a negative errno value
  */
-int sb_layout_read_fetched(struct sb_bundle *bundle, const struct sb_fetched *manifest,
-			   const char *name, struct sb_incoming_list *ret, struct sb_err *err)
+int sb_layout_read_fetched(struct sb_bundle *bundle, const char *top, const char *name,
+			   struct sb_incoming_list *ret, struct sb_err *err)
 {
 	const struct sb_blob_reader from = reader_of(bundle);
-	_cleanup_json_ json_t *descriptor = json_pack("{s:s, s:I}", "digest", manifest->digest,
-						      "size", (json_int_t)manifest->size);
+	_cleanup_json_ json_t *descriptor = NULL;
 	struct sb_incoming *image = sb_incoming_add(ret, err);
+	char path[SB_DIGEST_PATH_SIZE];
+	struct sb_span span;
 
-	if (!image || sb_manifest_read(&from, descriptor, image, err) < 0)
+	sb_digest_layout_path(top, path);
+	if (!image || sb_bundle_find(bundle, path, &span, err) < 0 ||
+	    sb_index_resolve(&from, top, span.size, &ret->platform, &descriptor, err) < 0 ||
+	    sb_manifest_read(&from, descriptor, image, err) < 0)
 		return -err->code;
 	return sb_strv_add(&image->references, name, err);
 }

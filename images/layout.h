@@ -7,12 +7,11 @@
 
 struct sb_bundle;
 struct sb_err;
-struct sb_fetched;
 struct sb_incoming_list;
 
 int sb_layout_read(struct sb_bundle *bundle, const char *name, struct sb_incoming_list *ret,
 		   struct sb_err *err);
-int sb_layout_read_fetched(struct sb_bundle *bundle, const struct sb_fetched *manifest,
-			   const char *name, struct sb_incoming_list *ret, struct sb_err *err);
+int sb_layout_read_fetched(struct sb_bundle *bundle, const char *top, const char *name,
+			   struct sb_incoming_list *ret, struct sb_err *err);
 
 #endif /* SB_IMAGES_LAYOUT_H */

@@ -13,6 +13,8 @@
 
 #define SB_IMAGE_LAYERS_MAX 128 /* of one image; overlay itself stops at 500 directories */
 
+#define SB_IMAGE_DOCUMENTS_MAX 80 /* indexes that lead to one image: more than index.c reads */
+
 #define SB_LAYER_NAME_MAX 255 /* bytes of one path component: NAME_MAX of Linux */
 #define SB_LAYER_PATH_SIZE                                                     \
 	4096 /* bytes of a path or link target with its NUL: PATH_MAX of Linux \

@@ -67,8 +67,8 @@ static int read_images(struct work *w, struct sb_err *err)
 	if (!w->bundle)
 		return -err->code;
 	if (w->load->fetched)
-		return sb_layout_read_fetched(w->bundle, w->load->fetched, w->load->name,
-					      &w->images, err);
+		return sb_layout_read_fetched(w->bundle, w->load->top, w->load->name, &w->images,
+					      err);
 	if (sb_bundle_find(w->bundle, "index.json", &span, &ignored) == 0) {
 		sb_span_done(&span);
 		return sb_layout_read(w->bundle, w->load->name, &w->images, err);

@@ -24,9 +24,10 @@ struct sb_layer_limits;
  * @layers_dirfd:	layers/ of the store, to see what is there already; borrowed
  * @source_fd:		OCI layout directory, oci-archive, docker-archive, or a pipe with one of
  *			these; borrowed. -1: @fetched
- * @fetched:		blobs from a registry, borrowed: first the manifest, then the config, then
+ * @fetched:		blobs from a registry, borrowed: manifest, config, indexes that lead there,
  *			layers that the store lacks. NULL: @source_fd
  * @n_fetched:		how many
+ * @top:		of @fetched, the digest of what the name stands for: an index or a manifest
  * @layers_only:	only unpack what of the layers is among @fetched; the image comes later
  * @name:		reference for the image; NULL: by the names in the archive
  * @platform:		what the image must be for
@@ -39,6 +40,7 @@ struct sb_load {
 	int source_fd;
 	const struct sb_fetched *fetched;
 	size_t n_fetched;
+	const char *top;
 	bool layers_only;
 	const char *name;
 	struct sb_platform platform;

@@ -9,6 +9,7 @@
 #include "images/lockdown.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -87,11 +88,10 @@ static const int unpacker_calls[] = {
 	SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(fcntl),
 	/* memory and threads */
 	SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(clone), SCMP_SYS(clone3),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_yield), SCMP_SYS(sysinfo), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
-	SCMP_SYS(tgkill),
+	SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield), SCMP_SYS(sysinfo),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(tgkill),
 	/* facts */
 	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(geteuid), SCMP_SYS(getegid), SCMP_SYS(uname),
 	SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)
@@ -133,6 +133,24 @@ static const int fetcher_forbidden[] = { SCMP_SYS(execve),
 					 SCMP_SYS(kexec_file_load),
 					 SCMP_SYS(personality) };
 
+/*
+ * Threads, but no processes: these would not die with our parent, and in a new user namespace they
+ * would have all capabilities. What clone3(2) is to make is in memory, where a filter cannot look;
+ * glibc goes on with clone(2) if there is none.
+ */
+static int limit_clone(scmp_filter_ctx ctx, bool is_list_of_allowed)
+{
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+
+	if (r < 0)
+		return r;
+	if (is_list_of_allowed)
+		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+					SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	return seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1,
+				SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+}
+
 /**
  * sb_lockdown_calls() - Give up all system calls that a role has no use for
  * @role:	what the process does
@@ -164,6 +182,8 @@ int sb_lockdown_calls(enum sb_lockdown_role role, struct sb_err *err)
 		r = seccomp_rule_add(ctx,
 				     is_list_of_allowed ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS,
 				     calls[i], 0);
+	if (r == 0)
+		r = limit_clone(ctx, is_list_of_allowed);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

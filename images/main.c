@@ -6,12 +6,15 @@
  * consists of.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <linux/close_range.h>
 
 #include <jansson.h>
 
@@ -63,7 +66,7 @@ static const char help[] =
 	"  --debug            show how long the steps take\n"
 	"  --help             print this text\n"
 	"\n"
-	"Exit codes: 0 done, 125 failed and nothing stored. Errors are one line on standard "
+	"Exit codes: 0 done, 125 failed. Errors are one line on standard "
 	"error,\n"
 	"with --json an object on standard output.\n";
 
@@ -181,8 +184,12 @@ int main(int argc, char **argv)
 	bool want_help = false;
 	int skip = command ? 1 : 0, r;
 
-	/* What the caller left open is none of the business of a program that meets strangers. */
-	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+	/* A standard stream that is missing would become the next file that is opened. */
+	while ((r = open("/dev/null", O_RDWR)) >= 0 && r <= STDERR_FILENO)
+		;
+	/* What the caller left open may be what is to be loaded (/dev/fd/N), and goes no further.
+	 */
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	r = parse_options(command, argc - skip, argv + skip, &o, &want_help, &err);
 	if (r == 0 && want_help)
 		return fputs(help, stdout) < 0 ? EXIT_FAILED : EXIT_SUCCESS;

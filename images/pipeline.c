@@ -63,14 +63,14 @@ static ssize_t ring_next(struct sb_source *base, const uint8_t **ret, struct sb_
 	return *ret ? (ssize_t)len : 0;
 }
 
-static int check_size(const struct sb_pipeline_job *job, uint64_t tar_bytes, struct sb_err *err)
+/* @tar_bytes have come of @blob_bytes: how long the blob is said to be is no excuse for more. */
+static int check_size(const struct sb_layer_limits *l, uint64_t tar_bytes, uint64_t blob_bytes,
+		      struct sb_err *err)
 {
-	const struct sb_layer_limits *l = job->limits;
-
 	if (tar_bytes > l->tar_bytes)
 		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu bytes",
 				     (unsigned long long)l->tar_bytes);
-	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > job->blob->size)
+	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > blob_bytes)
 		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu times its size",
 				     (unsigned long long)l->ratio);
 	return 0;
@@ -93,7 +93,8 @@ static int produce(struct pipeline *p, struct sb_file_source *from, struct sb_de
 		if (n <= 0)
 			return (int)n;
 		total += (uint64_t)n;
-		if (check_size(p->job, total, err) < 0)
+		if (check_size(p->job->limits, total,
+			       (uint64_t)(from->offset - p->job->blob->offset), err) < 0)
 			return -err->code;
 		sb_ring_end_fill(&p->ring, (size_t)n);
 	}

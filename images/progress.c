@@ -24,9 +24,10 @@
 #include "runtime/base/err.h"
 #include "runtime/base/sys.h"
 
-#define BARS_MS   100 /* between two drawings */
-#define JSON_MS   250 /* between two lines about one download */
-#define BAR_WIDTH 30
+#define BARS_MS     100 /* between two drawings */
+#define JSON_MS     250 /* between two lines about one download */
+#define BAR_WIDTH   30
+#define BAR_COLUMNS 70 /* a terminal that is narrower gets no bars */
 
 static const char *const words[] = {
 	[SB_PROGRESS_WAITING] = "waiting",     [SB_PROGRESS_DOWNLOADING] = "downloading",
@@ -92,9 +93,9 @@ static uint64_t bytes_of(const struct layer *l)
 {
 	uint64_t have = atomic_load(&l->transfer->have);
 
-	if (l->state == SB_PROGRESS_UNPACKING || l->state == SB_PROGRESS_DONE || have > l->size)
-		return l->size;
-	return l->state == SB_PROGRESS_DOWNLOADING ? have : 0;
+	if (l->state == SB_PROGRESS_WAITING)
+		return 0;
+	return l->state == SB_PROGRESS_DOWNLOADING && have < l->size ? have : l->size;
 }
 
 static const char *short_of(const struct layer *l)
@@ -124,43 +125,51 @@ static void tell_line(const struct layer *l)
 		fprintf(stderr, "%.12s: %s\n", short_of(l), words[l->state]);
 }
 
-/* Rows that the terminal has for us; the cursor needs one. */
-static size_t rows_there(void)
+/* What the terminal has for us: the cursor needs a row. */
+static struct winsize room(void)
 {
 	struct winsize size;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 2)
-		return 23; /* the VT100's, less one */
-	return size.ws_row - 1U;
+	/* The VT100's, if it does not tell. */
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row < 2 || size.ws_col == 0)
+		size = (struct winsize){ .ws_row = 24, .ws_col = 80 };
+	size.ws_row--;
+	return size;
 }
 
-static void draw_row(const struct layer *l)
+static void draw_row(const struct layer *l, bool with_bar)
 {
-	char bar[BAR_WIDTH + 1];
+	char bar[BAR_WIDTH + 1] = "";
 	size_t full = l->size ? (size_t)(bytes_of(l) * BAR_WIDTH / l->size) : BAR_WIDTH;
 
 	if (l->state != SB_PROGRESS_DOWNLOADING) {
 		fprintf(stderr, "\033[2K%.12s  %s\n", short_of(l), words[l->state]);
 		return;
 	}
-	memset(bar, ' ', BAR_WIDTH);
-	memset(bar, '=', full);
-	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\033[2K%.12s  [%s] %.1f of %.1f MB\n", short_of(l), bar, mb(bytes_of(l)),
-		mb(l->size));
+	if (with_bar) {
+		memset(bar, ' ', BAR_WIDTH);
+		memset(bar, '=', full);
+	}
+	fprintf(stderr, "\033[2K%.12s  %s%s%s%.1f of %.1f MB\n", short_of(l), with_bar ? "[" : "",
+		bar, with_bar ? "] " : "", mb(bytes_of(l)), mb(l->size));
 }
 
-/* All layers, from the row where the first one stands. More than fit are not shown: what scrolls
- * away cannot be drawn again. */
+/* All layers, from the row where the first one stands. What scrolls away cannot be drawn again, so
+ * of more layers than there are rows the last are counted only. */
 static void draw(struct sb_progress *p)
 {
-	size_t rows = rows_there();
+	struct winsize size = room();
+	size_t rows = p->n <= size.ws_row ? p->n : size.ws_row - 1U;
 
 	if (p->drawn > 0)
 		fprintf(stderr, "\033[%zuA\r", p->drawn);
-	p->drawn = p->n < rows ? p->n : rows;
-	for (size_t i = 0; i < p->drawn; i++)
-		draw_row(&p->layers[i]);
+	fputs("\033[?7l", stderr); /* a row that is too long is cut, not wrapped (DECAWM) */
+	for (size_t i = 0; i < rows; i++)
+		draw_row(&p->layers[i], size.ws_col >= BAR_COLUMNS);
+	if (rows < p->n)
+		fprintf(stderr, "\033[2K… %zu more\n", p->n - rows);
+	fputs("\033[?7h", stderr);
+	p->drawn = rows + (rows < p->n);
 	(void)fflush(stderr);
 }
 
@@ -206,7 +215,9 @@ void sb_progress_set(struct sb_progress *p, size_t layer, enum sb_progress_state
 {
 	struct layer *l = &p->layers[layer];
 
-	if (l->state == state && state != SB_PROGRESS_WAITING)
+	/* What we have just brought is "present" too when it is looked for again. */
+	if ((l->state == state && state != SB_PROGRESS_WAITING) ||
+	    (l->state == SB_PROGRESS_DONE && state == SB_PROGRESS_PRESENT))
 		return;
 	l->state = state;
 	if (p->mode == SB_PROGRESS_JSON)

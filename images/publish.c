@@ -75,7 +75,7 @@ int sb_publish_begin(int store_dirfd, struct sb_publish *ret, struct sb_err *err
 }
 
 /* Whether a name in the stage is one that the store may get: a digest, and for files a suffix. */
-static bool is_expected(const char *name, bool is_dir)
+static bool is_expected(const struct sb_publish *p, const char *name, bool is_dir)
 {
 	char head[SB_DIGEST_SIZE] = "", digest[SB_DIGEST_SIZE];
 	const char *suffix = name + SB_DIGEST_LEN;
@@ -83,14 +83,15 @@ static bool is_expected(const char *name, bool is_dir)
 	if (strlen(name) < SB_DIGEST_LEN)
 		return false;
 	memcpy(head, name, SB_DIGEST_LEN);
-	if (sb_digest_from_file_name(head, digest) < 0)
+	if (sb_digest_from_file_name(head, digest) < 0 ||
+	    (p->expects && !p->expects(p->ctx, digest)))
 		return false;
 	return !suffix[0] ||
 	       (!is_dir && (!strcmp(suffix, ".json") || !strcmp(suffix, SB_STORE_SPLIT_SUFFIX)));
 }
 
 /* Move what is in @from to @to: files if @mode is S_IFREG, directories if it is S_IFDIR. */
-static int move_all(int from, int to, mode_t mode, struct sb_err *err)
+static int move_all(const struct sb_publish *p, int from, int to, mode_t mode, struct sb_err *err)
 {
 	_cleanup_dir_ DIR *dir = sb_opendir_at(from, ".");
 	struct dirent *e;
@@ -101,7 +102,7 @@ static int move_all(int from, int to, mode_t mode, struct sb_err *err)
 	while ((e = readdir(dir))) {
 		/* What is of no use is left to the end of the stage. */
 		if (fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    (st.st_mode & S_IFMT) != mode || !is_expected(e->d_name, mode == S_IFDIR))
+		    (st.st_mode & S_IFMT) != mode || !is_expected(p, e->d_name, mode == S_IFDIR))
 			continue;
 		if (renameat2(from, e->d_name, to, e->d_name, RENAME_NOREPLACE) < 0 &&
 		    errno != EEXIST)
@@ -140,9 +141,10 @@ int sb_publish_layers(const struct sb_publish *p, struct sb_err *err)
 		return sb_err_set(err, errno, "sync the store");
 	sb_debug("%6ju us sync", (uintmax_t)(sb_now_us() - start));
 	/* A layer is there when its directory is, so records go first. */
-	if (move_all(layers, p->layers_dirfd, S_IFREG, err) < 0 ||
-	    move_all(layers, p->layers_dirfd, S_IFDIR, err) < 0 ||
-	    move_all(blobs, p->blobs_dirfd, S_IFREG, err) < 0 || sync_dir(p->layers_dirfd, err) < 0)
+	if (move_all(p, layers, p->layers_dirfd, S_IFREG, err) < 0 ||
+	    move_all(p, layers, p->layers_dirfd, S_IFDIR, err) < 0 ||
+	    move_all(p, blobs, p->blobs_dirfd, S_IFREG, err) < 0 ||
+	    sync_dir(p->layers_dirfd, err) < 0)
 		return -err->code;
 	return sync_dir(p->blobs_dirfd, err);
 }

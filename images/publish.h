@@ -5,6 +5,7 @@
 #ifndef SB_IMAGES_PUBLISH_H
 #define SB_IMAGES_PUBLISH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "images/stage.h"
@@ -17,6 +18,8 @@ struct sb_loaded;
  * @store_dirfd:	the store, borrowed
  * @lock_fd:		sb_store_lock(), shared
  * @stage:		where things are made
+ * @expects:		whether the store may get a layer or blob of that digest; NULL: any
+ * @ctx:		for it
  * @layers_dirfd:	layers/ of the store, owned
  * @blobs_dirfd:	blobs/ of the store, owned
  */
@@ -24,6 +27,8 @@ struct sb_publish {
 	int store_dirfd;
 	int lock_fd;
 	struct sb_stage stage;
+	bool (*expects)(void *ctx, const char *digest);
+	void *ctx;
 	int layers_dirfd;
 	int blobs_dirfd;
 };

@@ -25,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/limits.h"
+#include "images/known.h"
 #include "images/partial.h"
 #include "images/progress.h"
 #include "images/publish.h"
@@ -62,24 +62,29 @@ struct layer {
  * @fetcher:	process
  * @unpacker:	process
  * @found:	the fetcher's message about the image
- * @manifest_fd:	manifest
- * @config_fd:	config
+ * @blobs:	manifest and config, then the indexes by which they were found; descriptors are
+ * owned
+ * @n_blobs:	how many, the first two counted from the start
  * @layers:	layers
  * @n:		how many
  * @waiting:	layers that others are at
+ * @refused:	the unpacker says that something is wrong with what came
+ * @again:	this is the second try
  */
 struct pull {
-	const struct sb_pull *job;
+	struct sb_pull *job;
 	struct sb_publish store;
 	int partial_dirfd;
 	struct sb_worker fetcher;
 	struct sb_unpacker unpacker;
 	struct sb_wire found;
-	int manifest_fd;
-	int config_fd;
+	struct sb_fetched blobs[2 + SB_IMAGE_DOCUMENTS_MAX];
+	size_t n_blobs;
 	struct layer layers[SB_IMAGE_LAYERS_MAX];
 	size_t n;
 	size_t waiting;
+	bool refused;
+	bool again;
 };
 
 /* What is unpacked need not be brought to disk any more. */
@@ -104,8 +109,8 @@ static void pull_done(struct pull *p)
 	sb_unpacker_kill(&p->unpacker);
 	sb_worker_kill(&p->fetcher);
 	give_back(p, false);
-	sb_close_fd(&p->manifest_fd);
-	sb_close_fd(&p->config_fd);
+	for (size_t i = 0; i < p->n_blobs; i++)
+		sb_close_fd(&p->blobs[i].fd);
 	sb_close_fd(&p->partial_dirfd);
 	sb_publish_end(&p->store);
 	sb_transfers_free(p->job->fetch.transfers, SB_IMAGE_LAYERS_MAX);
@@ -118,12 +123,54 @@ static int take_layer(struct pull *p, const struct sb_wire *msg, struct sb_err *
 
 	if (msg->number != p->n)
 		return sb_err_refuse(err, EPROTO, "the " SB_FETCHER_NAME " sends nonsense");
+	if (msg->size > p->job->limits->tar_bytes)
+		return sb_err_refuse(err, EPROTO, "layer %.19s has more than %llu bytes",
+				     msg->digest, (unsigned long long)p->job->limits->tar_bytes);
 	*l = (struct layer){ .size = msg->size, .embedded = msg->code != 0, .fd = -1 };
 	memcpy(l->digest, msg->digest, sizeof(l->digest));
 	memcpy(l->diff_id, msg->diff_id, sizeof(l->diff_id));
 	p->n++;
 	return sb_progress_add(p->job->progress, l->digest, l->size,
 			       &p->job->fetch.transfers[msg->number], err);
+}
+
+/* Take over a descriptor from the fetcher: it must not lead the unpacker anywhere, or make it wait.
+ */
+static int take_blob(struct sb_fetched *ret, const char *digest, struct sb_wire_fds *fds, size_t i,
+		     struct sb_err *err)
+{
+	struct stat st;
+
+	if (fstat(fds->v[i], &st) < 0 || !S_ISREG(st.st_mode))
+		return sb_err_refuse(err, EPROTO, "the " SB_FETCHER_NAME " sends nonsense");
+	*ret = (struct sb_fetched){ .size = (uint64_t)st.st_size };
+	ret->fd = fcntl(fds->v[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	memcpy(ret->digest, digest, sizeof(ret->digest));
+	return ret->fd < 0 ? sb_err_set(err, errno, "keep a blob") : 0;
+}
+
+/* Take a message about how the image is found. Return: 1, or < 0 */
+static int hear_search(struct pull *p, const struct sb_wire *msg, struct sb_wire_fds *fds,
+		       struct sb_err *err)
+{
+	int r = 1;
+
+	if (msg->type == SB_WIRE_CURRENT && p->job->fetch.known[0]) {
+		p->found = *msg;
+	} else if (msg->type == SB_WIRE_DOCUMENT && fds->n == 1 &&
+		   p->n_blobs < SB_ARRAY_SIZE(p->blobs)) {
+		r = take_blob(&p->blobs[p->n_blobs], msg->digest, fds, 0, err);
+		p->n_blobs += r == 0;
+	} else if (msg->type == SB_WIRE_FOUND && fds->n == 2 &&
+		   msg->number <= SB_IMAGE_LAYERS_MAX) {
+		p->found = *msg;
+		r = take_blob(&p->blobs[0], msg->image.digest, fds, 0, err);
+		if (r == 0)
+			r = take_blob(&p->blobs[1], msg->image.config_digest, fds, 1, err);
+	} else {
+		r = sb_err_refuse(err, EPROTO, "the " SB_FETCHER_NAME " sends nonsense");
+	}
+	return r < 0 ? r : 1;
 }
 
 /* Take one message of the fetcher. Return: 1, 0 at its end, or < 0 */
@@ -142,16 +189,10 @@ static int hear_fetcher(struct pull *p, struct sb_err *err)
 	} else if (msg.type == SB_WIRE_FAILED) {
 		*err = msg.err;
 		r = -err->code;
-	} else if (msg.type == SB_WIRE_CURRENT && !p->found.type) {
-		p->found = msg;
-	} else if (msg.type == SB_WIRE_FOUND && !p->found.type && fds.n == 2 &&
-		   msg.number <= SB_IMAGE_LAYERS_MAX) {
-		p->found = msg;
-		p->manifest_fd = fds.v[0];
-		p->config_fd = fds.v[1];
-		fds.n = 0;
 	} else if (msg.type == SB_WIRE_LAYER && p->n < p->found.number) {
 		r = take_layer(p, &msg, err) < 0 ? -err->code : 1;
+	} else if (!p->found.type) {
+		r = hear_search(p, &msg, &fds, err);
 	} else {
 		r = sb_err_refuse(err, EPROTO, "the " SB_FETCHER_NAME " sends nonsense");
 	}
@@ -180,13 +221,14 @@ static int find(struct pull *p, struct sb_err *err)
 	return p->found.type == SB_WIRE_CURRENT;
 }
 
-/* The layer before @i with the same blob, whose download serves both; NULL if there is none. */
-static const struct layer *twin_of(const struct pull *p, size_t i)
+/* Whether a layer before @i has the same blob or the same content: its download serves both. */
+static bool has_twin(const struct pull *p, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (!strcmp(p->layers[k].digest, p->layers[i].digest))
-			return &p->layers[k];
-	return NULL;
+		if (!strcmp(p->layers[k].digest, p->layers[i].digest) ||
+		    !strcmp(p->layers[k].diff_id, p->layers[i].diff_id))
+			return true;
+	return false;
 }
 
 static bool is_stored(const struct pull *p, const struct layer *l)
@@ -208,7 +250,7 @@ static int take(struct pull *p, size_t i, bool wait, struct sb_err *err)
 		sb_progress_set(progress, i, SB_PROGRESS_PRESENT);
 		return 0;
 	}
-	if (l->embedded || twin_of(p, i))
+	if (l->embedded || has_twin(p, i))
 		return 0;
 	r = sb_partial_take(p->partial_dirfd, l->digest, wait, &l->fd, err);
 	if (r == 0) {
@@ -283,17 +325,6 @@ static int order(struct pull *p, struct sb_err *err)
 	return 0;
 }
 
-static int add_fetched(struct sb_fetched *ret, const char *digest, int fd, struct sb_err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return sb_err_set(err, errno, "look at a blob");
-	*ret = (struct sb_fetched){ .fd = fd, .size = (uint64_t)st.st_size };
-	memcpy(ret->digest, digest, sizeof(ret->digest));
-	return 0;
-}
-
 /* Serve both processes until the unpacker is done. */
 static int serve(struct pull *p, struct sb_err *err)
 {
@@ -325,20 +356,20 @@ static int serve(struct pull *p, struct sb_err *err)
 /* Unpack the layers we hold, and the image if none is left to others. */
 static int unpack(struct pull *p, struct sb_loaded_list *images, struct sb_err *err)
 {
-	struct sb_fetched fetched[SB_IMAGE_LAYERS_MAX + 2];
+	struct sb_fetched fetched[SB_IMAGE_LAYERS_MAX + SB_ARRAY_SIZE(p->blobs)];
 	struct sb_load load = { .stage_dirfd = p->store.stage.dirfd,
 				.layers_dirfd = p->store.layers_dirfd,
 				.source_fd = -1,
 				.fetched = fetched,
-				.n_fetched = 2,
+				.n_fetched = p->n_blobs,
+				.top = p->found.digest,
 				.layers_only = p->waiting > 0,
 				.name = p->job->reference,
 				.platform = p->job->fetch.platform,
 				.limits = p->job->limits };
+	int r;
 
-	if (add_fetched(&fetched[0], p->found.image.digest, p->manifest_fd, err) < 0 ||
-	    add_fetched(&fetched[1], p->found.image.config_digest, p->config_fd, err) < 0)
-		return -err->code;
+	memcpy(fetched, p->blobs, p->n_blobs * sizeof(*fetched));
 	for (size_t i = 0; i < p->n; i++) {
 		struct layer *l = &p->layers[i];
 		struct sb_fetched *f = &fetched[load.n_fetched];
@@ -353,7 +384,9 @@ static int unpack(struct pull *p, struct sb_loaded_list *images, struct sb_err *
 	}
 	if (sb_unpacker_start(&load, &p->unpacker, err) < 0 || serve(p, err) < 0)
 		return -err->code;
-	return sb_unpacker_end(&p->unpacker, images, err);
+	r = sb_unpacker_end(&p->unpacker, images, err);
+	p->refused = r == -EPROTO;
+	return r;
 }
 
 /* Empty what was resumed. Return: whether anything was */
@@ -361,6 +394,8 @@ static bool drop_resumed(struct pull *p)
 {
 	bool any = false;
 
+	/* It must not write behind our back. */
+	sb_worker_kill(&p->fetcher);
 	for (size_t i = 0; i < p->n; i++) {
 		struct layer *l = &p->layers[i];
 
@@ -376,6 +411,7 @@ static int do_round(struct pull *p, struct sb_loaded_list *images, bool *ret_dam
 	int r = take_layers(p, err);
 	uint64_t start = sb_now_us();
 
+	p->refused = false;
 	if (r == 0)
 		r = order(p, err);
 	if (r == 0)
@@ -386,32 +422,55 @@ static int do_round(struct pull *p, struct sb_loaded_list *images, bool *ret_dam
 		drop_contents(p);
 		r = sb_publish_layers(&p->store, err);
 	}
-	*ret_damaged = r == -EPROTO && drop_resumed(p);
-	/* What came in one piece and is refused is of no use to anybody. */
-	give_back(p, r == 0 || (r == -EPROTO && !*ret_damaged));
+	*ret_damaged = p->refused && !p->again && drop_resumed(p);
+	/* What came in one piece and is refused is of no use to anybody, and a full disk needs the
+	 * space more than the next pull needs the bytes. */
+	give_back(p, r == 0 || r == -ENOSPC || (p->refused && !*ret_damaged));
 	return r;
 }
 
 static int publish(struct pull *p, const struct sb_loaded_list *images, struct sb_loaded *ret,
 		   struct sb_err *err)
 {
-	if (images->n != 1)
+	const char *pinned = p->job->fetch.ref->digest;
+
+	if (images->n != 1 || strcmp(images->v[0].digest, p->found.image.digest) != 0)
 		return sb_err_refuse(err, EPROTO, "the unpacker sends nonsense");
+	if (pinned[0] && strcmp(pinned, p->found.digest) != 0)
+		return sb_err_refuse(err, EPROTO, "the " SB_FETCHER_NAME " sends nonsense");
 	*ret = images->v[0];
 	snprintf(ret->reference, sizeof(ret->reference), "%s", p->job->reference);
 	memcpy(ret->stands_for, p->found.digest, sizeof(ret->stands_for));
 	return sb_publish_images(&p->store, ret, 1, err);
 }
 
+/* Whether the store may get something by this name: only what belongs to the image. */
+static bool is_ours(void *ctx, const char *digest)
+{
+	const struct pull *p = ctx;
+
+	if (!strcmp(digest, p->found.image.digest) || !strcmp(digest, p->found.image.config_digest))
+		return true;
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(digest, p->layers[i].diff_id))
+			return true;
+	return false;
+}
+
 static int run(struct pull *p, struct sb_loaded *ret, bool *ret_damaged, struct sb_err *err)
 {
-	const struct sb_pull *job = p->job;
+	struct sb_pull *job = p->job;
 	struct sb_loaded_list images = SB_LOADED_LIST_INIT;
 	uint64_t start;
 	int r;
 
 	if (sb_publish_begin(job->store_dirfd, &p->store, err) < 0)
 		return -err->code;
+	p->store.expects = is_ours;
+	p->store.ctx = p;
+	/* Under the lock of the store, so that what is found stays. */
+	if (sb_known_find(job->store_dirfd, job->reference, &job->fetch.platform, ret))
+		memcpy(job->fetch.known, ret->stands_for, sizeof(job->fetch.known));
 	p->partial_dirfd = sb_partial_open(job->store_dirfd, err);
 	if (p->partial_dirfd < 0 || sb_fetcher_start(&job->fetch, &p->fetcher, err) < 0)
 		return -err->code;
@@ -433,14 +492,14 @@ static int run(struct pull *p, struct sb_loaded *ret, bool *ret_damaged, struct 
 /**
  * sb_pull_run() - Pull an image
  * @job:	what and where to
- * @ret:	written when the image was pulled
+ * @ret:	the image; may also be written on failure
  *
- * Needs root and a single thread. On failure no image is visible that was not there before; layers
- * that were verified stay, and what was downloaded is gone on with by the next pull. When killed,
- * the rest is removed by the next load, pull or gc.
+ * Needs root and a single thread. On failure no image is visible that was not there before; what
+ * was downloaded is gone on with by the next pull, unless it was refused or the disk is full. When
+ * killed, the rest is removed by the next load, pull or gc.
  *
- * Return: 0, 1: the name still stands for what the store has (@job->fetch.known), or a negative
- * errno value
+ * Return: 0, 1: the name still stands for what the store has, which is in @ret, or a negative errno
+ * value
  */
 int sb_pull_run(const struct sb_pull *job, struct sb_loaded *ret, struct sb_err *err)
 {
@@ -451,8 +510,9 @@ int sb_pull_run(const struct sb_pull *job, struct sb_loaded *ret, struct sb_err 
 				  .partial_dirfd = -1,
 				  .fetcher = SB_WORKER_INIT,
 				  .unpacker = SB_UNPACKER_INIT,
-				  .manifest_fd = -1,
-				  .config_fd = -1 };
+				  .again = tries > 0,
+				  .blobs = { { .fd = -1 }, { .fd = -1 } },
+				  .n_blobs = 2 };
 		bool damaged = false;
 		int r;
 

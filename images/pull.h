@@ -16,7 +16,7 @@ struct sb_progress;
 
 /**
  * struct sb_pull - what to pull; all borrowed
- * @fetch:	what to ask which registry for; its @transfers are made by the pull
+ * @fetch:	what to ask which registry for; its @known and @transfers are the pull's own
  * @store_dirfd:	the store
  * @reference:	full name that the image gets
  * @limits:	bounds for each layer

@@ -19,6 +19,7 @@
 #include "runtime/base/json.h"
 
 #define RECORD_MAX_BYTES 4096
+#define TRIES            1000
 
 /* How long a remover waits for its turn. Who makes a sandbox holds the lock for milliseconds. */
 #define LOCK_WAIT_MS 10000
@@ -196,9 +197,12 @@ int sb_store_write_ref(int store_dirfd, const char *name, const char *digest, co
 
 	if (refs < 0)
 		return sb_err_set(err, errno, "open '%s' in the store", SB_STORE_REFS);
-	snprintf(tmp, sizeof(tmp), ".new-%d",
-		 getpid()); /* readers pass over what begins with a dot */
-	fd = openat(refs, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* Readers pass over what begins with a dot. A pid may be another's too, in its namespace.
+	 */
+	for (int i = 0; i < TRIES && fd < 0 && (i == 0 || errno == EEXIST); i++) {
+		snprintf(tmp, sizeof(tmp), ".new-%d-%d", getpid(), i);
+		fd = openat(refs, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	}
 	if (fd < 0)
 		return sb_err_set(err, errno, "create a reference in the store");
 	r = sb_write_all(fd, text, (size_t)n);

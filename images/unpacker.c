@@ -26,6 +26,8 @@
 
 #define NAME "unpacker"
 
+#define IMAGES_MAX 100000 /* far more than an archive may have: memory of the parent */
+
 /* The child's end of the wire; one question at a time. */
 struct client {
 	int sock;
@@ -170,7 +172,10 @@ int sb_unpacker_serve(struct sb_unpacker *u, struct sb_err *err)
 		(void)sb_wire_send(u->worker.sock, &msg, NULL, 0);
 		break;
 	case SB_WIRE_IMAGE:
-		r = sb_loaded_list_add(&u->images, &msg.image, err) < 0 ? -err->code : 1;
+		if (u->images.n == IMAGES_MAX)
+			r = sb_err_refuse(err, EPROTO, "the " NAME " sends nonsense");
+		else if (sb_loaded_list_add(&u->images, &msg.image, err) < 0)
+			r = -err->code;
 		break;
 	case SB_WIRE_FAILED:
 		u->err = msg.err;
@@ -180,6 +185,7 @@ int sb_unpacker_serve(struct sb_unpacker *u, struct sb_err *err)
 		break;
 	case SB_WIRE_ACCEPTED:
 	case SB_WIRE_CURRENT:
+	case SB_WIRE_DOCUMENT:
 	case SB_WIRE_FOUND:
 	case SB_WIRE_LAYER:
 	case SB_WIRE_FETCH:

@@ -60,7 +60,8 @@ static int check(struct sb_wire *msg, struct sb_err *err)
 	if ((msg->type == SB_WIRE_IMAGE || msg->type == SB_WIRE_FOUND) &&
 	    check_image(&msg->image, err) < 0)
 		return -err->code;
-	if ((msg->type == SB_WIRE_FOUND || msg->type == SB_WIRE_LAYER) &&
+	if ((msg->type == SB_WIRE_FOUND || msg->type == SB_WIRE_LAYER ||
+	     msg->type == SB_WIRE_DOCUMENT) &&
 	    sb_digest_check(msg->digest, "blob", err) < 0)
 		return -err->code;
 	return msg->type == SB_WIRE_LAYER ? sb_digest_check(msg->diff_id, "layer", err) : 0;

@@ -22,6 +22,7 @@ enum sb_wire_type {
 	SB_WIRE_IMAGE,      /* unpacker: @image is complete in the stage */
 	SB_WIRE_ACCEPTED,   /* fetcher: the registry accepts the credentials */
 	SB_WIRE_CURRENT,    /* fetcher: the name still stands for what the store has */
+	SB_WIRE_DOCUMENT,   /* fetcher: index @digest of @size bytes is @fds[0]; before FOUND */
 	SB_WIRE_FOUND,      /* fetcher: the digests of @image, of @number layers; its manifest and
 			     * config are @fds[0] and @fds[1]. The name stands for @digest */
 	SB_WIRE_LAYER,      /* fetcher: layer @number has @digest, @diff_id and @size */

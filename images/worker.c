@@ -3,6 +3,7 @@
 #include "images/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,13 +47,35 @@ static int close_others(const struct sb_worker_job *job, int sock)
 	return close_range(from, ~0U, 0);
 }
 
+/*
+ * Leave the caller's terminal and standard streams: who can write to them, or push characters into
+ * a terminal (TIOCSTI, ioctl_tty(2)), acts for the user.
+ */
+static int leave_user(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || setsid() < 0)
+		return -1;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+#ifdef __SANITIZE_ADDRESS__
+		if (fd == STDERR_FILENO)
+			continue; /* its reports */
+#endif
+		if (dup2(null, fd) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /**
  * sb_worker_start() - Start a child process
  * @job:	what it does
  * @ret:	ended with sb_worker_end() or sb_worker_kill(); written on success only
  *
- * The child dies with its parent, however that ends: nobody else would clean up after it. The
- * caller has a single thread.
+ * The child dies with its parent, however that ends: nobody else would clean up after it. It has a
+ * session of its own, and /dev/null for the standard streams. The caller has a single thread, and
+ * standard streams that are open.
  *
  * Return: 0, or a negative errno value
  */
@@ -70,7 +93,7 @@ int sb_worker_start(const struct sb_worker_job *job, struct sb_worker *ret, stru
 	if (pid < 0)
 		return sb_err_set(err, errno, "start the %s", job->name);
 	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != self ||
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != self || leave_user() < 0 ||
 		    close_others(job, theirs) < 0)
 			_exit(EXIT_LOST);
 		_exit(job->run(theirs, job->arg));

@@ -30,7 +30,7 @@ struct sb_worker {
  * @name:	what messages call it, e.g. "unpacker"
  * @run:	runs in the child and returns its exit code; @sock is its end of the socket
  * @arg:	passed to @run
- * @keep:	descriptors it uses; all others but the standard streams are closed. -1 is ignored
+ * @keep:	descriptors it uses; all others are closed. -1 is ignored
  * @n_keep:	how many, at most SB_WORKER_KEEP_MAX
  */
 struct sb_worker_job {
@@ -41,7 +41,7 @@ struct sb_worker_job {
 	size_t n_keep;
 };
 
-#define SB_WORKER_KEEP_MAX 160 /* a descriptor a layer, and a few more */
+#define SB_WORKER_KEEP_MAX 256 /* a descriptor a layer, an index, and a few more */
 
 int sb_worker_start(const struct sb_worker_job *job, struct sb_worker *ret, struct sb_err *err);
 int sb_worker_end(struct sb_worker *worker, const char *name, struct sb_err *err);

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +64,8 @@ static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, 
 	struct sb_err err = SB_ERR_INIT;
 	json_t *message;
 
+	/* If we are killed, it is not to go on for nobody. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(out, STDOUT_FILENO) >= 0)
 		(void)sb_image_program_exec(cli, args, &err);
 	message = sb_json_from_err(&err);
@@ -118,6 +122,13 @@ static int find_policy(const char *word, enum sb_pull_policy *ret, struct sb_err
 	return sb_err_hint(err, "it is one of always, missing, never and newer");
 }
 
+/* "sha256:…", or all its digits: what can be no name. */
+static bool is_id(const char *text)
+{
+	return !strncmp(text, "sha256:", strlen("sha256:")) ||
+	       (strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64);
+}
+
 /**
  * sb_image_obtain() - Open an image, pulled first if the policy wants that
  * @cli:	our call
@@ -125,7 +136,7 @@ static int find_policy(const char *word, enum sb_pull_policy *ret, struct sb_err
  * @policy:	what --pull says; NULL: as the configuration has it
  * @ret:	written on success only; sb_image_done() frees it
  *
- * A digest or id of an image that is there is never pulled.
+ * A digest or id is never pulled: it names no registry.
  *
  * Return: 0, or a negative errno value (-ENOENT: not there, and not to be pulled)
  */
@@ -138,12 +149,14 @@ int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char 
 
 	if (find_policy(policy, &when, err) < 0)
 		return -err->code;
-	if (when == SB_PULL_MISSING || when == SB_PULL_NEVER) {
-		r = sb_image_open(cli->home.store_fd, reference, ret, err);
-		if (r != -ENOENT || when == SB_PULL_NEVER)
-			return r;
-		*err = (struct sb_err)SB_ERR_INIT;
-	}
+	r = sb_image_open(cli->home.store_fd, reference, ret, err);
+	if (r == 0 && (!ret->reference || when == SB_PULL_MISSING || when == SB_PULL_NEVER))
+		return 0;
+	if (r == 0)
+		sb_image_done(ret);
+	else if (r != -ENOENT || when == SB_PULL_NEVER || is_id(reference))
+		return r;
+	*err = (struct sb_err)SB_ERR_INIT;
 	r = pull(cli, reference, &why);
 	if (r < 0 && when != SB_PULL_NEWER) {
 		*err = why;

@@ -204,7 +204,7 @@ static void stand_on_firm_ground(void)
 
 	/* With one of 0, 1, 2 closed, a file of ours would pass for a standard stream. */
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	sb_close_fd(&fd);
 	(void)signal(SIGCHLD, SIG_DFL); /* ignored, wait4(2) would not tell how a child ended */

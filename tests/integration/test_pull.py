@@ -136,7 +136,7 @@ def test_on_a_terminal_progress_is_drawn(puller, proxy, published):
         assert process.stdout.read() == f"Pulled: {proxy.host}/public/noise:latest\n".encode()
         assert process.wait() == 0
     assert b"\r" in drawn.replace(b"\r\n", b"\n") or b"\x1b[" in drawn
-    assert drawn.endswith((b"\n", b"\x1b[K", b"\x1b[?25h", b"\x1b[0m")), drawn[-80:]
+    assert drawn.endswith((b"\n", b"\x1b[K", b"\x1b[?25h", b"\x1b[?7h", b"\x1b[0m")), drawn[-80:]
 
 
 def test_quiet_prints_only_the_digest(puller, proxy, published):
