@@ -117,6 +117,13 @@ def test_an_archive_may_come_on_standard_input(sbrun, archives, form):
     assert f"stdin-{form}" in sbrun.ok("images").out
 
 
+def test_an_archive_may_be_a_descriptor_of_the_caller(sbrun, archives):
+    """As from <(zcat …) of a shell."""
+    with open(archives["oci-archive"], "rb") as source:
+        sbrun.ok("load", "--name", "by-descriptor", f"/dev/fd/{source.fileno()}", pass_fds=[source.fileno()])
+    assert "by-descriptor" in sbrun.ok("images").out
+
+
 def test_a_second_load_is_the_same_image(sbrun, archives):
     """Nothing is stored twice."""
     sbrun.ok("load", "--name", "again", archives["layout"])

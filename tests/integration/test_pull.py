@@ -609,6 +609,44 @@ def test_who_unpacks_has_no_network(roles):
         assert said["NoNewPrivs"].strip() == "1" and said["Seccomp"].strip() == "2"
 
 
+def test_neither_has_the_streams_or_the_session_of_the_user(roles):
+    """A terminal could be made to type, a file be written to."""
+    for pids in roles:
+        for pid in pids:
+            if status(pid)["NoNewPrivs"].strip() != "1":
+                continue  # the publisher
+            assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)} == {"/dev/null"}
+            assert os.getsid(pid) == pid
+
+
+def test_a_stream_that_is_closed_leads_nowhere(puller, proxy, published):
+    """What is opened next would take its number, and be passed on."""
+    layer = published("noise").layers[0]
+    fault = proxy.on("blob", layer.digest, do=faults.stall(1_000_000), times=1)
+    script = 'exec "$0" "$@" <&- >&- 2>&-'
+    with lib.Process(["sh", "-c", script, lib.BIN, "pull", f"{proxy.host}/public/noise:latest"],
+                     env=puller.env) as process:
+        fault.await_stall()
+        for pid, name in lib.processes(puller):
+            if name.startswith("sbrun-image"):
+                assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)} == {"/dev/null"}
+        proxy.release()
+        assert process.wait(lib.TIMEOUT_S) == 0
+
+
+@pytest.mark.parametrize("policy", ["always", "newer", "missing"])
+def test_an_id_or_a_digest_is_never_pulled(puller, proxy, published, policy):
+    """It names no registry: to ask Docker Hub for it would be to ask for a stranger's image."""
+    image = published("busybox")
+    puller.ok("pull", f"{proxy.host}/public/busybox:latest")
+    proxy.forget()
+    for one in (image.digest, image.digest.partition(":")[2][:12]):
+        assert puller.ok("run", "--rm", "--pull", policy, one, "echo", "fine").out == "fine\n"
+    unknown = puller("run", "--rm", "--pull", policy, "sha256:" + 64 * "0", "true")
+    assert unknown.rc == 125 and "no image" in unknown.err, unknown.err
+    assert proxy.count() == 0 and puller("pull", image.digest).rc == 125
+
+
 # ---- memory --------------------------------------------------------------------------------------------------
 
 MAX_PROCESS_BYTES, MAX_ALL_BYTES = 40 << 20, 64 << 20

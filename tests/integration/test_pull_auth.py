@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import stat
 
 import pytest
@@ -257,17 +258,41 @@ def test_secrets_are_never_printed(puller, basic_proxy):
         assert password not in result.out + result.err and encoded not in result.out + result.err
 
 
-def test_the_unpacker_has_no_credentials(puller, basic_proxy, published):
-    """Nor has anybody in the arguments or the environment that others may read."""
+def user_of(pid):
+    """Return the real user id of process @pid."""
+    text = lib.Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(re.search(r"^Uid:\s+(\d+)", text, re.MULTILINE).group(1))
+
+
+def memory_of(pid):
+    """Return all that process @pid has written to its memory."""
+    data = bytearray()
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            begin, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if "rw" in line.split()[1]:
+                memory.seek(begin)
+                data += memory.read(end - begin)
+    return bytes(data)
+
+
+def test_only_who_talks_to_the_registry_has_credentials(puller, basic_proxy, published):
+    """Not the unpacker, which meets hostile archives, and nobody in what others may read."""
     log_in(puller, basic_proxy.host)
     layer = published("gzip").layers[1]
+    secrets = [PASSWORD.encode(), base64.b64encode(f"{USER}:{PASSWORD}".encode())]
     fault = basic_proxy.on("blob", layer.digest, do=faults.stall(10), times=1)
     with puller.start("pull", "--quiet", f"{basic_proxy.host}/private/gzip") as process:
         fault.await_stall()
+        holders = set()
         for pid, _ in lib.processes(puller):
             for name in ("cmdline", "environ"):
                 data = lib.Path(f"/proc/{pid}/{name}").read_bytes()
-                assert PASSWORD.encode() not in data
+                assert not any(secret in data for secret in secrets)
+            memory = memory_of(pid)
+            if any(secret in memory for secret in secrets):
+                holders.add(user_of(pid))
+        assert holders == {65534}
         basic_proxy.release()
         assert process.wait(lib.TIMEOUT_S) == 0, process.stderr.read()
 

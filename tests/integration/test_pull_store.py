@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a pull does to the store: together with others, killed, on a full or read-only disk, with damaged files."""
+import shutil
 import signal
 
 import pytest
@@ -194,6 +195,34 @@ def test_a_download_that_only_lacks_its_commit_is_not_fetched_again(puller, prox
     partial(puller, layer.digest).write_bytes(layer.data)
     pull(puller, ref)
     assert proxy.count("blob", layer.digest) == 0
+    assert_whole(puller, ref, image)
+
+
+@pytest.mark.parametrize("status", [400, 403, 418])
+def test_an_answer_that_makes_no_sense_does_not_cost_what_is_there(puller, proxy, noise, status):
+    """It is the registry's fault, not the file's: it is resumed when the registry has come to its senses."""
+    ref, image = noise
+    layer = image.layers[0]
+    killed_pull(puller, proxy, ref, "blob", layer.digest, 1_000_000)
+    puller.ok("gc")
+    proxy.on("blob", layer.digest, do=faults.error(status, "X", "no"))
+    refused_pull(puller, ref, layer.digest.partition(":")[2][:12])
+    assert partial(puller, layer.digest).stat().st_size == 1_000_000
+    proxy.clear()
+    proxy.forget()
+    pull(puller, ref)
+    assert proxy.asked("blob", layer.digest)[0].headers["Range"] == "bytes=1000000-"
+    assert_intact(puller, image)
+
+
+def test_an_image_of_which_a_layer_is_missing_is_pulled_again(puller, proxy, noise):
+    """Whoever removed it: the registry's word that nothing has changed is not enough."""
+    ref, image = noise
+    pull(puller, ref)
+    victim = next(path for path in (puller.root / "layers").iterdir() if path.is_dir())
+    shutil.rmtree(victim)
+    pull(puller, ref)
+    assert victim.is_dir()
     assert_whole(puller, ref, image)
 
 

@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -189,6 +192,63 @@ static void the_fetcher_has_the_network_and_nothing_else(void **state)
 	assert_int_equal(in_child(*state, reach_of_the_fetcher), 0);
 }
 
+static void fork_as_fetcher(struct fixture *f)
+{
+	(void)f;
+	enter_fetcher();
+	(void)fork();
+}
+
+static void enter_namespace_as_fetcher(struct fixture *f)
+{
+	(void)f;
+	enter_fetcher();
+	(void)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void fork_as_unpacker(struct fixture *f)
+{
+	enter_unpacker(f);
+	(void)fork();
+}
+
+static void *set_flag(void *arg)
+{
+	*(int *)arg = 1;
+	return NULL;
+}
+
+static void start_thread(struct fixture *f)
+{
+	pthread_t thread;
+	int flag = 0;
+
+	(void)f;
+	CHECK(pthread_create(&thread, NULL, set_flag, &flag) == 0);
+	CHECK(pthread_join(thread, NULL) == 0 && flag == 1);
+}
+
+static void thread_of_fetcher(struct fixture *f)
+{
+	enter_fetcher();
+	start_thread(f);
+}
+
+static void thread_of_unpacker(struct fixture *f)
+{
+	enter_unpacker(f);
+	start_thread(f);
+}
+
+static void both_make_threads_but_no_processes(void **state)
+{
+	assert_int_equal(in_child(*state, thread_of_fetcher), 0);
+	assert_int_equal(in_child(*state, thread_of_unpacker), 0);
+	assert_int_equal(in_child(*state, fork_as_fetcher), -SIGSYS);
+	assert_int_equal(in_child(*state, enter_namespace_as_fetcher), -SIGSYS);
+	KILLED(in_child(*state, fork_as_unpacker));
+}
+
 static void execute_as_fetcher(struct fixture *f)
 {
 	char *const none[] = { NULL };
@@ -239,6 +299,7 @@ int main(void)
 		CONFINE_TEST(the_unpacker_has_no_network_no_programs_and_no_power),
 		CONFINE_TEST(the_fetcher_has_the_network_and_nothing_else),
 		CONFINE_TEST(the_fetcher_starts_no_program),
+		CONFINE_TEST(both_make_threads_but_no_processes),
 		CONFINE_TEST(a_worker_has_only_the_descriptors_it_uses),
 	};
 
