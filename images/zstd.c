@@ -18,8 +18,9 @@
 #include "images/source.h"
 #include "runtime/base/err.h"
 
-/* Memory a frame may ask for: 128 MiB, what `zstd -d` takes without --long. Layers of the usual
- * levels ask for 8 MiB at most. */
+/* Memory a frame may ask for: 128 MiB, what `zstd -d` takes without --long, and as many layers at
+ * once as there are workers (unpack.c). The levels that builders use, up to 19, ask for 8 MiB at
+ * most. */
 #define WINDOW_LOG_MAX 27
 
 /* A zstd stream being read; @in is what is left of the last piece of @from. */

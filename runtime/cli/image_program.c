@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "images/image.h"
+#include "images/platform.h"
 #include "images/settings.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -122,6 +123,17 @@ static int find_policy(const char *word, enum sb_pull_policy *ret, struct sb_err
 	return sb_err_hint(err, "it is one of always, missing, never and newer");
 }
 
+/* It may be meant: an emulator can be registered with the kernel (binfmt_misc). */
+static void warn_of_platform(const struct sb_image *image, const char *reference)
+{
+	struct sb_platform host;
+
+	sb_platform_host(&host);
+	if (image->architecture && strcmp(image->architecture, host.architecture) != 0)
+		sb_warn("the image '%s' is for linux/%s, this machine is linux/%s", reference,
+			image->architecture, host.architecture);
+}
+
 /* "sha256:…", or all its digits: what can be no name. */
 static bool is_id(const char *text)
 {
@@ -150,8 +162,10 @@ int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char 
 	if (find_policy(policy, &when, err) < 0)
 		return -err->code;
 	r = sb_image_open(cli->home.store_fd, reference, ret, err);
-	if (r == 0 && (!ret->reference || when == SB_PULL_MISSING || when == SB_PULL_NEVER))
+	if (r == 0 && (!ret->reference || when == SB_PULL_MISSING || when == SB_PULL_NEVER)) {
+		warn_of_platform(ret, reference);
 		return 0;
+	}
 	if (r == 0)
 		sb_image_done(ret);
 	else if (r != -ENOENT || when == SB_PULL_NEVER || is_id(reference))
@@ -163,6 +177,7 @@ int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char 
 		return r;
 	}
 	if (sb_image_open(cli->home.store_fd, reference, ret, err) == 0) {
+		warn_of_platform(ret, reference);
 		if (r < 0)
 			sb_warn("use '%s' as it is here: %s", reference, why.msg);
 		return 0;
