@@ -3,7 +3,6 @@
 #include "images/resolve.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "images/stored.h"
 #include "runtime/base/err.h"
 
+#define ALGORITHM  "sha256:"
 #define PREFIX_MIN 4 /* hex digits of an abbreviated digest, as docker's image ids */
 
 static bool is_hex(const char *s)
@@ -19,6 +19,14 @@ static bool is_hex(const char *s)
 	size_t n = strspn(s, "0123456789abcdef");
 
 	return n == strlen(s) && n >= PREFIX_MIN && n <= SB_DIGEST_HEX_LEN;
+}
+
+/* The hex digits after "sha256:", also fewer than all; NULL: @text is something else. */
+static const char *after_algorithm(const char *text)
+{
+	size_t n = strlen(ALGORITHM);
+
+	return !strncmp(text, ALGORITHM, n) && is_hex(text + n) ? text + n : NULL;
 }
 
 static bool begins(const char *digest, const char *hex)
@@ -98,11 +106,13 @@ static int find_digest(int store_dirfd, const char *digest, char *ret_digest, st
 	return r == -ENOENT ? -err->code : r;
 }
 
-static int find_prefix(int store_dirfd, const char *hex, char *ret_digest, struct sb_err *err)
+/* @hex: the digits of @text */
+static int find_prefix(int store_dirfd, const char *text, const char *hex, char *ret_digest,
+		       struct sb_err *err)
 {
 	int r = find(store_dirfd, hex, ret_digest, err);
 
-	return r == -ENOENT ? sb_stored_not_found(hex, err) : r;
+	return r == -ENOENT ? sb_stored_not_found(text, err) : r;
 }
 
 /* Look @ref up in refs/. Return: 0, -ENOENT without a message, or < 0 */
@@ -144,12 +154,15 @@ static int find_pinned(int store_dirfd, struct sb_image_ref *ref, struct sb_reso
 static int resolve(int store_dirfd, const char *text, struct sb_resolved *ret, struct sb_err *err)
 {
 	struct sb_image_ref ref;
+	const char *hex;
 	int r;
 
 	if (sb_digest_is_valid(text))
 		return find_digest(store_dirfd, text, ret->digest, err);
-	if (is_hex(text) && strlen(text) == SB_DIGEST_HEX_LEN)
-		return find_prefix(store_dirfd, text, ret->digest, err);
+	if (sb_resolve_is_id(text)) {
+		hex = after_algorithm(text);
+		return find_prefix(store_dirfd, text, hex ? hex : text, ret->digest, err);
+	}
 	if (sb_reference_parse(text, &ref, err) < 0)
 		return -err->code;
 	if (ref.digest[0])
@@ -158,15 +171,29 @@ static int resolve(int store_dirfd, const char *text, struct sb_resolved *ret, s
 	if (r != -ENOENT)
 		return r;
 	if (is_hex(text))
-		return find_prefix(store_dirfd, text, ret->digest, err);
+		return find_prefix(store_dirfd, text, text, ret->digest, err);
 	return sb_stored_not_found(text, err);
+}
+
+/**
+ * sb_resolve_is_id() - Whether a text can only mean a digest or an id, never a name
+ * @text:	what the user calls an image
+ *
+ * Fewer than 64 digits without "sha256:" in front may be a name, too.
+ *
+ * Return: whether it is "sha256:" and 4 to 64 hex digits, or 64 hex digits
+ */
+bool sb_resolve_is_id(const char *text)
+{
+	return after_algorithm(text) || (is_hex(text) && strlen(text) == SB_DIGEST_HEX_LEN);
 }
 
 /**
  * sb_resolve() - Find the image that a user means
  * @store_dirfd:	the store; borrowed
  * @text:	name, name with a digest, digest of manifest, index or configuration, or at least
- *		four hex digits that begin the digest of exactly one image
+ *		four hex digits that begin the digest of exactly one image, "sha256:" in front or
+ *		not
  * @ret:	written on success only
  *
  * A name that exists goes before an abbreviated digest of the same letters. That the image can be

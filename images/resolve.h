@@ -5,6 +5,8 @@
 #ifndef SB_IMAGES_RESOLVE_H
 #define SB_IMAGES_RESOLVE_H
 
+#include <stdbool.h>
+
 #include "images/digest.h"
 #include "images/reference.h"
 
@@ -22,6 +24,7 @@ struct sb_resolved {
 	char index[SB_DIGEST_SIZE];
 };
 
+bool sb_resolve_is_id(const char *text);
 int sb_resolve(int store_dirfd, const char *text, struct sb_resolved *ret, struct sb_err *err);
 
 #endif /* SB_IMAGES_RESOLVE_H */
