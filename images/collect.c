@@ -70,13 +70,17 @@ static int mark_blob(struct sweep *s, const char *digest, struct sb_err *err)
 
 static int mark(struct sweep *s, struct sb_err *err)
 {
-	if (sb_inventory_read(s->how->store_dirfd, !s->how->dry, &s->keep, err) < 0)
-		return sb_err_prefix(err, "nothing is removed");
+	unsigned int how = SB_INVENTORY_STRICT;
+
+	if (s->how->dry)
+		how = s->how->unused ? SB_INVENTORY_STRICT | SB_INVENTORY_IN_USE : 0;
+	if (sb_inventory_read(s->how->store_dirfd, how, &s->keep, err) < 0)
+		return -err->code;
 	for (size_t i = 0; i < s->keep.n_images; i++) {
 		const struct sb_inventory_image *image = &s->keep.images[i];
 
 		if (mark_blob(s, image->root->digest, err) < 0 ||
-		    mark_blob(s, image->image.config_digest, err) < 0)
+		    (!image->error.code && mark_blob(s, image->image.config_digest, err) < 0))
 			return -err->code;
 		for (size_t k = 0; k < image->root->indexes.n; k++)
 			if (mark_blob(s, image->root->indexes.v[k], err) < 0)
@@ -113,7 +117,7 @@ static int remove_blob(struct sweep *s, int dirfd, const char *name, struct sb_e
 	if (!stem_of(name, suffixes, SB_ARRAY_SIZE(suffixes), stem) ||
 	    (s->blobs.n > 0 && bsearch(&key, s->blobs.v, s->blobs.n, sizeof(*s->blobs.v), by_text)))
 		return 0;
-	sb_tally_add(&s->result.blobs, sb_disk_bytes(dirfd, name));
+	sb_tally_add(&s->result.blobs, sb_disk_file_bytes(dirfd, name));
 	if (!s->how->dry && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
 		return sb_err_set(err, errno, "remove '%s' from the store", name);
 	return 0;

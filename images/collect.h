@@ -34,7 +34,10 @@ struct sb_collected {
 /**
  * struct sb_collection - one garbage collection
  * @store_dirfd:	the store; borrowed
- * @dry:		remove nothing, only count; the store's lock is not needed then
+ * @dry:		remove nothing, only count; the store's lock is not needed then. An image
+ *			that cannot be read keeps nothing but its manifest then
+ * @unused:		with @dry: as if images that no sandbox uses had lost their names, which is
+ *			what sb_images_prune() can do; here images have to be readable again
  * @all_partials:	unfinished downloads that nobody works on, too, if they are less than a day
  *			old: a pull could still go on from them
  * @unname:		called under the lock before anything is looked at, to remove references;
@@ -44,6 +47,7 @@ struct sb_collected {
 struct sb_collection {
 	int store_dirfd;
 	bool dry;
+	bool unused;
 	bool all_partials;
 	int (*unname)(int store_dirfd, void *arg, struct sb_err *err);
 	void *arg;

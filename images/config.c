@@ -172,6 +172,7 @@ int sb_config_parse(const char *text, size_t len, struct sb_image *ret,
 	if (sb_document_check_keys(root, keys, SB_ARRAY_SIZE(keys), err) < 0 ||
 	    take_str(root, "architecture", &ret->architecture, err) < 0 ||
 	    take_str(root, "os", &ret->os, err) < 0 ||
+	    take_str(root, "variant", &ret->variant, err) < 0 ||
 	    sb_json_get_str(root, "created", &created, err) < 0 ||
 	    take_run_config(json_object_get(root, "config"), ret, err) < 0 ||
 	    take_diff_ids(root, ret_diff_ids, err) < 0)

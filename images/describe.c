@@ -190,15 +190,17 @@ static json_t *describe(const struct subject *s)
 int sb_image_describe(int store_dirfd, const char *image, json_t **ret, struct sb_err *err)
 {
 	_cleanup_(subject_done) struct subject s = SUBJECT_INIT(store_dirfd);
-	_cleanup_json_ json_t *o = NULL;
+	_cleanup_json_ json_t *o = json_object(), *rest = NULL;
 
 	if (subject_read(&s, image, err) < 0)
 		return -err->code;
-	o = describe(&s);
-	if (!o)
+	rest = describe(&s);
+	if (!rest)
 		return sb_err_set(err, ENOMEM, "describe image '%s'", s.found.digest);
+	/* In the order in which people look for things. */
 	if (add_roots(&s, o, err) < 0)
 		return -err->code;
+	(void)json_object_update(o, rest);
 	*ret = sb_steal_ptr(&o);
 	return 0;
 }

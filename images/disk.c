@@ -63,6 +63,22 @@ uint64_t sb_disk_bytes(int dirfd, const char *name)
 }
 
 /**
+ * sb_disk_file_bytes() - Content of a file
+ * @dirfd:	directory; borrowed
+ * @name:	entry in it
+ *
+ * Return: bytes; 0 if it has vanished, or is no file
+ */
+uint64_t sb_disk_file_bytes(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+/**
  * sb_disk_layer_bytes() - Content of the files of a layer
  * @store_dirfd:	the store; borrowed
  * @layer:	name of its directory
@@ -90,4 +106,15 @@ void sb_tally_add(struct sb_tally *tally, uint64_t bytes)
 {
 	tally->n++;
 	tally->bytes += bytes;
+}
+
+/**
+ * sb_tally_subtract() - Leave out a part that counts elsewhere
+ * @tally:	things of its kind
+ * @part:	some of them; what was counted before others came or went may be more than there is
+ */
+void sb_tally_subtract(struct sb_tally *tally, const struct sb_tally *part)
+{
+	tally->n -= part->n < tally->n ? part->n : tally->n;
+	tally->bytes -= part->bytes < tally->bytes ? part->bytes : tally->bytes;
 }

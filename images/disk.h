@@ -18,7 +18,9 @@ struct sb_tally {
 };
 
 uint64_t sb_disk_bytes(int dirfd, const char *name);
+uint64_t sb_disk_file_bytes(int dirfd, const char *name);
 uint64_t sb_disk_layer_bytes(int store_dirfd, const char *layer);
 void sb_tally_add(struct sb_tally *tally, uint64_t bytes);
+void sb_tally_subtract(struct sb_tally *tally, const struct sb_tally *part);
 
 #endif /* SB_IMAGES_DISK_H */

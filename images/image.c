@@ -81,6 +81,7 @@ void sb_image_done(struct sb_image *image)
 	free(image->config_digest);
 	free(image->architecture);
 	free(image->os);
+	free(image->variant);
 	free(image->working_dir);
 	free(image->user);
 	free(image->stop_signal);

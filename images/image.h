@@ -27,6 +27,7 @@ struct sb_err;
  * @created_ms:		wall clock, ms since the epoch; -1 if the image doesn't say
  * @architecture:	e.g. "amd64" (Go's names)
  * @os:			"linux"
+ * @variant:		of the architecture, e.g. "v8"; NULL if the image doesn't say
  * @env:		"NAME=value"; entries without '=' or name are dropped, never looked up on
  *the host (CVE-2026-57231)
  * @entrypoint:		empty if there is none
@@ -47,6 +48,7 @@ struct sb_image {
 	int64_t created_ms;
 	char *architecture;
 	char *os;
+	char *variant;
 	struct sb_strv env;
 	struct sb_strv entrypoint;
 	struct sb_strv cmd;
@@ -66,6 +68,14 @@ struct sb_image {
  * struct sb_image_info - one line of a list of images; strings are owned
  * @reference:	full reference
  * @digest:	manifest digest
+ * @index:	what the reference stands for in its registry; NULL if that is not known
+ * @error:	why the image cannot be read: then what follows but @sandboxes is NULL or 0; else
+ * NULL
+ * @id:		digest of its configuration
+ * @os:		as in struct sb_image, like the two next
+ * @architecture: …
+ * @variant:	…
+ * @sandboxes:	how many are made of it
  * @created_ms:	as in struct sb_image
  * @size_bytes:	content of the files of all its layers, as unpacked
  * @shared_bytes: as much of it is in layers that another image has, too
@@ -73,13 +83,20 @@ struct sb_image {
 struct sb_image_info {
 	char *reference;
 	char *digest;
+	char *index;
+	char *error;
+	char *id;
+	char *os;
+	char *architecture;
+	char *variant;
+	size_t sandboxes;
 	int64_t created_ms;
 	uint64_t size_bytes;
 	uint64_t shared_bytes;
 };
 
 /**
- * struct sb_image_list - what the store holds, sorted by reference
+ * struct sb_image_list - what the store holds, sorted by reference as people write it
  * @v:	images
  * @n:	how many
  */
@@ -97,7 +114,6 @@ int sb_image_open(int store_dirfd, const char *reference, struct sb_image *ret, 
 void sb_image_unlock(struct sb_image *image);
 void sb_image_done(struct sb_image *image);
 int sb_image_familiar(const char *reference, char *buf, size_t size);
-
 int sb_images_list(int store_dirfd, struct sb_image_list *ret, struct sb_err *err);
 void sb_images_list_done(struct sb_image_list *list);
 

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "images/inventory.h"
 #include "images/resolve.h"
 #include "images/roots.h"
 #include "images/store.h"
@@ -33,6 +34,8 @@ int sb_image_tag(int store_dirfd, const char *image, const char *name, struct sb
 	struct sb_image_ref ref;
 	_cleanup_fd_ int lock = -1;
 
+	if (sb_resolve_is_id(name))
+		return sb_err_refuse(err, EINVAL, "'%.80s' is an id, not a name", name);
 	if (sb_reference_complete(name, full, sizeof(full), err) < 0 ||
 	    sb_reference_parse(full, &ref, err) < 0 || sb_store_ref_file_name(&ref, file, err) < 0)
 		return -err->code;
@@ -156,12 +159,19 @@ static int unname_one(int store_dirfd, void *arg, struct sb_err *err)
 	return ret;
 }
 
+/* No name goes if files could not: what stays has to be readable. */
 static int unname_unused(int store_dirfd, void *arg, struct sb_err *err)
 {
 	struct removal *r = arg;
+	struct sb_inventory stays;
 	struct sb_roots roots;
-	int ret = sb_roots_read(store_dirfd, &roots, err);
+	int ret;
 
+	if (sb_inventory_read(store_dirfd, SB_INVENTORY_STRICT | SB_INVENTORY_IN_USE, &stays, err) <
+	    0)
+		return -err->code;
+	sb_inventory_done(&stays);
+	ret = sb_roots_read(store_dirfd, &roots, err);
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; ret == 0 && i < roots.n; i++) {
@@ -175,6 +185,27 @@ static int unname_unused(int store_dirfd, void *arg, struct sb_err *err)
 	}
 	sb_roots_done(&roots);
 	return ret;
+}
+
+/*
+ * The collection has met something unreadable. A name that is gone has told all there is to tell
+ * if another one keeps the image.
+ */
+static int explain(int store_dirfd, const struct removal *r, struct sb_err *err)
+{
+	struct sb_err ignored = SB_ERR_INIT;
+	struct sb_roots roots;
+	bool kept;
+
+	if (r->changes->untagged.n == 0)
+		return sb_err_prefix(err, "nothing is removed");
+	if (r->touched.n > 0 && sb_roots_read(store_dirfd, &roots, &ignored) == 0) {
+		kept = sb_roots_find(&roots, r->touched.v[0]);
+		sb_roots_done(&roots);
+		if (kept)
+			return 0;
+	}
+	return sb_err_prefix(err, "the name is gone, but files stay until this is solved");
 }
 
 /* Which of the images that were touched are gone. */
@@ -196,6 +227,8 @@ static int remove_images(const struct sb_collection *how, struct removal *r, str
 {
 	int ret = sb_collect(how, &r->changes->collected, err);
 
+	if (ret == -EPROTO)
+		ret = explain(how->store_dirfd, r, err);
 	if (ret == 0)
 		ret = list_deleted(how->store_dirfd, r, err);
 	sb_strv_done(&r->touched);
@@ -214,8 +247,8 @@ static int remove_images(const struct sb_collection *how, struct removal *r, str
  * The name goes also if the image cannot be read.
  *
  * Return: 0, or a negative errno value (-ENOENT: no such image; -EBUSY: a sandbox uses it, it has
- * several names, or see sb_store_lock(); -EPROTO: the name is gone, but another image cannot be
- * read, so no files were removed)
+ * several names, or see sb_store_lock(); -EPROTO: another image cannot be read, so no files were
+ * removed; the name is gone)
  */
 int sb_image_remove(int store_dirfd, const char *image, bool force, struct sb_image_changes *ret,
 		    struct sb_err *err)
@@ -234,7 +267,7 @@ int sb_image_remove(int store_dirfd, const char *image, bool force, struct sb_im
  * @all:	also the images that no sandbox uses, with their names
  * @ret:	as for sb_image_remove()
  *
- * Return: 0, or a negative errno value, see sb_collect()
+ * Return: 0, or a negative errno value, see sb_collect(). No name goes if files cannot go: -EPROTO
  */
 int sb_images_prune(int store_dirfd, bool all, struct sb_image_changes *ret, struct sb_err *err)
 {

@@ -16,18 +16,20 @@ struct sb_err;
  * @inventory:		images and layers, measured
  * @images:		images, each as if it were alone
  * @layers:		their layers, each once
- * @unused:		those that no sandbox uses
+ * @blobs:		their manifests and configurations
  * @partials:		unfinished downloads, also those that somebody works on
  * @garbage:		what nothing keeps, and unfinished downloads that nobody works on
+ * @prunable:		what sb_images_prune() would remove of all that
  * @sandboxes:		writable layers and logs of sandboxes
  */
 struct sb_usage {
 	struct sb_inventory inventory;
 	struct sb_tally images;
 	struct sb_tally layers;
-	struct sb_tally unused;
+	struct sb_tally blobs;
 	struct sb_tally partials;
 	struct sb_collected garbage;
+	struct sb_collected prunable;
 	struct sb_tally sandboxes;
 };
 

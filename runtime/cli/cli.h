@@ -106,6 +106,7 @@ int sb_target_each(struct sb_cli *cli, int argc, const char *argv[],
 /* out.c */
 void sb_out_json(json_t *value);
 void sb_out_error(const struct sb_cli *cli, const char *command, const struct sb_err *err);
+int sb_out_partial(const struct sb_cli *cli, json_t *value, const struct sb_err *err);
 void sb_out_row(const char *const cells[], const int widths[], size_t n);
 const char *sb_out_age(int64_t wall_ms, char *buf, size_t size);
 const char *sb_out_bytes(uint64_t bytes, char *buf, size_t size);

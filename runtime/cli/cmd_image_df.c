@@ -5,13 +5,16 @@
 #include "images/usage.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/str.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/image_out.h"
+#include "runtime/cli/table.h"
 
 /* The totals, as both forms of output show them. */
 enum total {
 	IMAGES,
 	LAYERS,
+	BLOBS,
 	PARTIALS,
 	GARBAGE,
 	SANDBOXES,
@@ -23,66 +26,93 @@ enum total {
  * @title:	for people
  * @key:	for programs
  * @tally:	count and size
- * @reclaimable: bytes of it that 'image prune -a' would free
+ * @frees:	'image prune -a' removes such things
+ * @reclaimable: bytes of it that this would free
  */
 struct total_row {
 	const char *title;
 	const char *key;
 	struct sb_tally tally;
+	bool frees;
 	uint64_t reclaimable;
 };
 
+/* Of all that would be freed, what is not garbage already. */
+static uint64_t bytes_more(struct sb_tally all, const struct sb_tally *garbage)
+{
+	sb_tally_subtract(&all, garbage);
+	return all.bytes;
+}
+
 static void fill_totals(const struct sb_usage *u, struct total_row rows[TOTALS])
 {
-	const struct sb_collected *g = &u->garbage;
+	const struct sb_collected *g = &u->garbage, *p = &u->prunable;
 	const struct sb_tally garbage = {
 		.n = g->layers.n + g->blobs.n + g->stages.n,
 		.bytes = g->layers.bytes + g->blobs.bytes + g->stages.bytes,
 	};
 
-	rows[IMAGES] = (struct total_row){ "images", "images", u->images, 0 };
-	rows[LAYERS] = (struct total_row){ "their layers", "layers", u->layers, u->unused.bytes };
+	rows[IMAGES] = (struct total_row){ "images", "images", u->images, false, 0 };
+	rows[LAYERS] = (struct total_row){ "their layers", "layers", u->layers, true,
+					   bytes_more(p->layers, &g->layers) };
+	rows[BLOBS] = (struct total_row){ "their manifests", "manifests", u->blobs, true,
+					  bytes_more(p->blobs, &g->blobs) };
 	rows[PARTIALS] = (struct total_row){ "partial downloads", "partialDownloads", u->partials,
-					     g->partials.bytes };
-	rows[GARBAGE] =
-		(struct total_row){ "unreferenced", "unreferenced", garbage, garbage.bytes };
+					     true, p->partials.bytes };
+	/* All of it, or nothing if nothing can be removed. */
+	rows[GARBAGE] = (struct total_row){ "unreferenced", "unreferenced", garbage, true,
+					    sb_collected_bytes(p) ? garbage.bytes : 0 };
 	rows[SANDBOXES] =
-		(struct total_row){ "writable layers", "writableLayers", u->sandboxes, 0 };
+		(struct total_row){ "writable layers", "writableLayers", u->sandboxes, false, 0 };
+}
+
+static json_t *number(const struct sb_inventory_image *i, uint64_t value)
+{
+	return i->error.code ? json_null() : json_integer((json_int_t)value);
 }
 
 static json_t *image_json(const struct sb_inventory_image *i)
 {
-	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:i}", "references",
-			 sb_image_json_familiar(&i->root->references), "digest", i->root->digest,
-			 "sizeBytes", (json_int_t)i->size_bytes, "sharedBytes",
-			 (json_int_t)i->shared_bytes, "uniqueBytes",
-			 (json_int_t)(i->size_bytes - i->shared_bytes), "sandboxes",
-			 (int)i->root->sandboxes.n);
+	const struct sb_strv *names = &i->root->references;
+	char text[SB_ERR_MSG_MAX + 64];
+	struct sb_err why = i->error;
+	const char *error = NULL;
+
+	why.hint[0] = '\0';
+	if (why.code)
+		error = sb_err_text(&why, text, sizeof(text));
+	return json_pack("{s:o, s:s?, s:s, s:s?, s:o, s:o, s:o, s:i, s:s?}", "references",
+			 sb_image_json_familiar(names), "fullReference",
+			 names->n > 0 ? names->v[0] : NULL, "digest", i->root->digest, "id",
+			 i->image.config_digest, "sizeBytes", number(i, i->size_bytes),
+			 "sharedBytes", number(i, i->shared_bytes), "uniqueBytes",
+			 number(i, i->size_bytes - i->shared_bytes), "sandboxes",
+			 (int)i->root->sandboxes.n, "error", error);
 }
 
 static void print_json(const struct sb_usage *u, const struct total_row rows[TOTALS])
 {
 	json_t *images = json_array(), *totals = json_object();
-	uint64_t reclaimable = 0;
 
 	for (size_t i = 0; i < u->inventory.n_images; i++)
 		(void)json_array_append_new(images, image_json(&u->inventory.images[i]));
 	for (size_t i = 0; i < TOTALS; i++) {
-		reclaimable += rows[i].reclaimable;
 		(void)json_object_set_new(
 			totals, rows[i].key,
-			json_pack("{s:i, s:I, s:I}", "count", (int)rows[i].tally.n, "sizeBytes",
+			json_pack("{s:i, s:I, s:o}", "count", (int)rows[i].tally.n, "sizeBytes",
 				  (json_int_t)rows[i].tally.bytes, "reclaimableBytes",
-				  (json_int_t)rows[i].reclaimable));
+				  rows[i].frees ? json_integer((json_int_t)rows[i].reclaimable)
+						: json_null()));
 	}
 	sb_out_json(json_pack("{s:o, s:o, s:I}", "images", images, "totals", totals,
-			      "reclaimableBytes", (json_int_t)reclaimable));
+			      "reclaimableBytes", (json_int_t)sb_collected_bytes(&u->prunable)));
 }
 
-static void print_image(const struct sb_inventory_image *i, const int widths[])
+static void add_image(struct sb_strv *table, const struct sb_inventory_image *i)
 {
 	const struct sb_strv *names = &i->root->references;
-	char name[SB_IMAGE_REFERENCE_SIZE] = "-", size[32], shared[32], unique[32], sandboxes[16];
+	char name[SB_IMAGE_REFERENCE_SIZE], size[32] = "unreadable", shared[32] = "-";
+	char unique[32] = "-", sandboxes[16];
 	const char *cells[] = { name, size, shared, unique, sandboxes };
 
 	/* Kept by a sandbox alone, it is known by its digest only. */
@@ -90,34 +120,42 @@ static void print_image(const struct sb_inventory_image *i, const int widths[])
 		sb_image_out_familiar(names->v[0], name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "%.19s", i->root->digest);
-	sb_out_bytes(i->size_bytes, size, sizeof(size));
-	sb_out_bytes(i->shared_bytes, shared, sizeof(shared));
-	sb_out_bytes(i->size_bytes - i->shared_bytes, unique, sizeof(unique));
+	if (!i->error.code) {
+		sb_out_bytes(i->size_bytes, size, sizeof(size));
+		sb_out_bytes(i->shared_bytes, shared, sizeof(shared));
+		sb_out_bytes(i->size_bytes - i->shared_bytes, unique, sizeof(unique));
+	}
 	snprintf(sandboxes, sizeof(sandboxes), "%zu", i->root->sandboxes.n);
-	sb_out_row(cells, widths, SB_ARRAY_SIZE(cells));
+	sb_table_add(table, cells, SB_ARRAY_SIZE(cells));
+}
+
+static void add_total(struct sb_strv *table, const struct total_row *row)
+{
+	char count[16], size[32], reclaimable[32] = "-";
+	const char *cells[] = { row->title, count, size, reclaimable };
+
+	snprintf(count, sizeof(count), "%u", row->tally.n);
+	sb_out_bytes(row->tally.bytes, size, sizeof(size));
+	if (row->frees)
+		sb_out_bytes(row->reclaimable, reclaimable, sizeof(reclaimable));
+	sb_table_add(table, cells, SB_ARRAY_SIZE(cells));
 }
 
 static void print_text(const struct sb_usage *u, const struct total_row rows[TOTALS])
 {
-	static const int widths[] = { 40, 10, 10, 10, 0 }, total_widths[] = { 18, 6, 10, 0 };
 	static const char *const head[] = { "IMAGE", "SIZE", "SHARED", "UNIQUE", "SANDBOXES" };
 	static const char *const total_head[] = { "TOTAL", "COUNT", "SIZE", "RECLAIMABLE" };
+	struct sb_strv table = SB_STRV_INIT;
 
-	sb_out_row(head, widths, SB_ARRAY_SIZE(head));
+	sb_table_add(&table, head, SB_ARRAY_SIZE(head));
 	for (size_t i = 0; i < u->inventory.n_images; i++)
-		print_image(&u->inventory.images[i], widths);
+		add_image(&table, &u->inventory.images[i]);
+	sb_table_print(&table, SB_ARRAY_SIZE(head));
 	puts("");
-	sb_out_row(total_head, total_widths, SB_ARRAY_SIZE(total_head));
-	for (size_t i = 0; i < TOTALS; i++) {
-		char count[16], size[32], reclaimable[32] = "-";
-		const char *cells[] = { rows[i].title, count, size, reclaimable };
-
-		snprintf(count, sizeof(count), "%u", rows[i].tally.n);
-		sb_out_bytes(rows[i].tally.bytes, size, sizeof(size));
-		if (i != IMAGES) /* what they have is counted with their layers */
-			sb_out_bytes(rows[i].reclaimable, reclaimable, sizeof(reclaimable));
-		sb_out_row(cells, total_widths, SB_ARRAY_SIZE(cells));
-	}
+	sb_table_add(&table, total_head, SB_ARRAY_SIZE(total_head));
+	for (size_t i = 0; i < TOTALS; i++)
+		add_total(&table, &rows[i]);
+	sb_table_print(&table, SB_ARRAY_SIZE(total_head));
 }
 
 static int run(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
@@ -146,13 +184,17 @@ const struct sb_cmd sb_cmd_image_df = {
 	.text = "SHARED is in layers that another image has, too; images are summed up as if they "
 		"shared\n"
 		"nothing, their layers count once. RECLAIMABLE is what 'sbrun image prune -a' "
-		"frees. Every file\n"
-		"that sandboxes have written is looked at, which may take a while.\n\n"
-		"--json: images (references, digest, sizeBytes, sharedBytes, uniqueBytes, "
-		"sandboxes), totals\n"
-		"(images, layers, partialDownloads, unreferenced, writableLayers: count, "
-		"sizeBytes,\n"
-		"reclaimableBytes each), reclaimableBytes.\n",
+		"frees. Sizes are\n"
+		"those of the content of files, for downloads, unfinished loads and writable "
+		"layers those on the\n"
+		"disk. Every file that sandboxes have written is looked at, which may take a "
+		"while.\n\n"
+		"--json: images (references, fullReference of the first, digest, id, sizeBytes, "
+		"sharedBytes,\n"
+		"uniqueBytes, sandboxes, error), totals (images, layers, manifests, "
+		"partialDownloads,\n"
+		"unreferenced, writableLayers: count, sizeBytes, reclaimableBytes each), "
+		"reclaimableBytes.\n",
 	.collects = true,
 	.run = run,
 };

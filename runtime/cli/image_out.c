@@ -3,11 +3,27 @@
 #include "runtime/cli/image_out.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "images/collect.h"
 #include "images/image.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/cli/cli.h"
+
+/**
+ * sb_image_out_id() - The part of an id that people see
+ * @id:		digest, or NULL if it is not known
+ * @buf:	text
+ *
+ * Return: @buf
+ */
+const char *sb_image_out_id(const char *id, char buf[SB_IMAGE_SHORT_ID])
+{
+	const char *hex = id ? strchr(id, ':') : NULL;
+
+	snprintf(buf, SB_IMAGE_SHORT_ID, "%s", hex ? hex + 1 : "-");
+	return buf;
+}
 
 /**
  * sb_image_out_familiar() - A reference as short as people write it

@@ -10,6 +10,8 @@
 #include "runtime/base/sys.h"
 #include "runtime/cli/cli.h"
 
+#define YEAR_S 31556952 /* 365.2425 days, the mean of the Gregorian calendar */
+
 /**
  * sb_out_json() - Print a JSON value and a newline
  * @value:	taken over
@@ -39,6 +41,30 @@ void sb_out_error(const struct sb_cli *cli, const char *command, const struct sb
 	else
 		sb_log(SB_LOG_ERROR, "%s%s%s", command ? command : "", command ? ": " : "",
 		       sb_err_text(err, text, sizeof(text)));
+}
+
+/**
+ * sb_out_partial() - End a command that has failed after it has done something
+ * @cli:	our call
+ * @value:	what was done, with --json: an object, taken over; the error is added to it. Without
+ *		it was told already
+ * @err:	the error
+ *
+ * Return: what the command returns
+ */
+int sb_out_partial(const struct sb_cli *cli, json_t *value, const struct sb_err *err)
+{
+	json_t *error;
+
+	if (!cli->json) {
+		json_decref(value);
+		return -err->code;
+	}
+	error = sb_json_from_err(err);
+	(void)json_object_update(value, error);
+	json_decref(error);
+	sb_out_json(value);
+	return err->exit_code ? err->exit_code : SB_EXIT_FAILED;
 }
 
 /**
@@ -77,8 +103,10 @@ const char *sb_out_age(int64_t wall_ms, char *buf, size_t size)
 		snprintf(buf, size, "%" PRId64 "m ago", s / 60);
 	else if (s < 2 * 86400)
 		snprintf(buf, size, "%" PRId64 "h ago", s / 3600);
-	else
+	else if (s < 2 * YEAR_S)
 		snprintf(buf, size, "%" PRId64 "d ago", s / 86400);
+	else
+		snprintf(buf, size, "%" PRId64 "y ago", s / YEAR_S);
 	return buf;
 }
 

@@ -200,9 +200,17 @@ static int collect_objects(struct collection *c, struct sb_err *err)
 static int collect_images(struct collection *c, struct sb_err *err)
 {
 	const struct sb_collection how = { .store_dirfd = c->home->store_fd };
-	int ret = sb_collect(&how, &c->result.images, err);
+	struct sb_err why = SB_ERR_INIT;
+	int ret = sb_collect(&how, &c->result.images, &why);
 
 	c->result.store_busy = ret == -EBUSY;
+	if (ret == -EPROTO) {
+		(void)sb_err_prefix(&why, "nothing is removed from the store");
+		c->result.error = why;
+		return 0;
+	}
+	if (ret < 0 && ret != -EBUSY)
+		*err = why;
 	return c->result.store_busy ? 0 : ret;
 }
 
@@ -215,8 +223,8 @@ static int collect_images(struct collection *c, struct sb_err *err)
  * Safe at any time, beside any other command. The full run also removes what nothing needs from the
  * store; without any sandbox left, it takes the host's part of the network down.
  *
- * Return: 0, or a negative errno value (-EPROTO: an image cannot be read, so nothing was removed
- * from the store)
+ * Return: 0, also if an image cannot be read so that nothing was removed from the store, or a
+ * negative errno value
  */
 int sb_gc(const struct sb_home *home, bool opportunistic, struct sb_gc_result *ret,
 	  struct sb_err *err)

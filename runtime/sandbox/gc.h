@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "images/collect.h"
+#include "runtime/base/err.h"
 
-struct sb_err;
 struct sb_home;
 
 /**
@@ -18,6 +18,7 @@ struct sb_home;
  * @objects:	cgroups, firewall elements, names, id ranges and directories without a sandbox
  * @network:	the host's part of the network, as no sandbox is left
  * @store_busy:	images were being loaded: nothing was removed from the store
+ * @error:	why nothing could be removed from the store; code 0: it could
  * @images:	what no image and no sandbox needs any more in the store
  */
 struct sb_gc_result {
@@ -25,6 +26,7 @@ struct sb_gc_result {
 	unsigned int objects;
 	bool network;
 	bool store_busy;
+	struct sb_err error;
 	struct sb_collected images;
 };
 
