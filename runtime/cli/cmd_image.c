@@ -12,12 +12,22 @@
 
 static int tag(struct sb_cli *cli, void *opts, int argc, const char *argv[], struct sb_err *err)
 {
+	char familiar[SB_IMAGE_REFERENCE_SIZE];
+	struct sb_image image = SB_IMAGE_INIT;
+
 	(void)opts;
 	(void)argc;
 	if (sb_image_tag(cli->home.store_fd, argv[0], argv[1], err) < 0)
 		return -err->code;
-	if (cli->json)
-		sb_out_json(json_pack("{s:s, s:s}", "image", argv[0], "tag", argv[1]));
+	if (!cli->json)
+		return 0;
+	if (sb_image_open(cli->home.store_fd, argv[1], &image, err) < 0)
+		return -err->code;
+	sb_out_json(json_pack("{s:s, s:s, s:s, s:s}", "reference",
+			      sb_image_out_familiar(image.reference, familiar, sizeof(familiar)),
+			      "fullReference", image.reference, "digest", image.digest, "id",
+			      image.config_digest));
+	sb_image_done(&image);
 	return 0;
 }
 
@@ -67,14 +77,14 @@ static void add_changes(const struct sb_image_changes *c, json_t *untagged, json
 	sum->stages.bytes += c->collected.stages.bytes;
 }
 
-static void print_json(json_t *untagged, json_t *deleted, const struct sb_collected *sum)
+static json_t *to_json(json_t *untagged, json_t *deleted, const struct sb_collected *sum)
 {
 	json_t *o = json_pack("{s:O, s:O}", "untagged", untagged, "deleted", deleted);
 	json_t *sizes = sb_image_json_collected(sum);
 
 	(void)json_object_update(o, sizes);
 	json_decref(sizes);
-	sb_out_json(o);
+	return o;
 }
 
 /* For every word, in order, whatever happens to the others; as sb_target_each() for sandboxes. */
@@ -103,9 +113,9 @@ static int rm(struct sb_cli *cli, void *opts, int argc, const char *argv[], stru
 		failed = true;
 	}
 	if (failed)
-		return -err->code;
+		return sb_out_partial(cli, to_json(untagged, deleted, &sum), err);
 	if (cli->json)
-		print_json(untagged, deleted, &sum);
+		sb_out_json(to_json(untagged, deleted, &sum));
 	return 0;
 }
 
@@ -138,9 +148,9 @@ static int prune(struct sb_cli *cli, void *opts, int argc, const char *argv[], s
 	add_changes(&c, untagged, deleted, &sum);
 	sb_image_changes_done(&c);
 	if (ret < 0)
-		return ret;
+		return sb_out_partial(cli, to_json(untagged, deleted, &sum), err);
 	if (cli->json)
-		print_json(untagged, deleted, &sum);
+		sb_out_json(to_json(untagged, deleted, &sum));
 	else
 		sb_image_out_collected(&sum);
 	return 0;
@@ -165,6 +175,8 @@ static const struct sb_cmd cmd_rm = {
 	.text = "By name, that name goes; by digest or id, all names do. Files go when no name is "
 		"left and no\n"
 		"sandbox uses the image. Layers of other images stay.\n\n"
+		"--json: untagged, deleted, what was freed, and error if one failed; what went "
+		"is gone then, too.\n\n"
 		"Examples:\n"
 		"  sbrun image rm python:3.12-slim\n"
 		"  sbrun image rm -f 3f2a9c41d07b\n",
@@ -206,7 +218,7 @@ const struct sb_cmd sb_cmd_image = {
 	.summary = "manage images",
 	.text = "IMAGE is a name, a name with a digest, a digest of manifest or configuration, or "
 		"at least\n"
-		"four digits that only one of those begins with.\n",
+		"four digits that only one of those begins with, 'sha256:' in front or not.\n",
 	.min_args = 1,
 	.max_args = -1,
 	.subs = commands,
