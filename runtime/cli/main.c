@@ -75,7 +75,8 @@ static void print_overview(FILE *out)
 
 static void print_help(const struct sb_cmd *cmd)
 {
-	printf("%s\n\nUsage: sbrun %s [OPTIONS] %s\n", cmd->summary, cmd->name, cmd->args);
+	printf("%s\n\nUsage: sbrun %s [OPTIONS]%s%s\n", cmd->summary, cmd->name,
+	       cmd->args[0] ? " " : "", cmd->args);
 	if (cmd->subs)
 		print_commands(cmd->subs, stdout);
 	if (cmd->opts) {
@@ -88,13 +89,29 @@ static void print_help(const struct sb_cmd *cmd)
 		printf("\n%s", cmd->text);
 }
 
+/* Words of docker and podman that we have under another name, or not at all. @below: image */
+static const struct {
+	const char *word;
+	bool below;
+	const char *hint;
+} habits[] = {
+	{ "rmi", false, "did you mean 'image rm'?" },
+	{ "tag", false, "did you mean 'image tag'?" },
+	{ "history", false, "did you mean 'image history'?" },
+	{ "push", false, "sbrun does not push; 'save' writes an archive that others can push" },
+	{ "pull", true, "did you mean 'sbrun pull'?" },
+	{ "load", true, "did you mean 'sbrun load'?" },
+	{ "save", true, "did you mean 'sbrun save'?" },
+	{ "push", true, "sbrun does not push; 'save' writes an archive that others can push" },
+};
+
 /* @parent: the command that @table is of; NULL for sbrun itself. */
 static const struct sb_cmd *find_command(const struct sb_cmd *const *table,
 					 const struct sb_cmd *parent, const char *name,
 					 struct sb_err *err)
 {
 	const char *names[COMMANDS_MAX];
-	const char *similar;
+	const char *similar = NULL;
 	size_t n = 0;
 
 	for (; table[n] && n < COMMANDS_MAX; n++) {
@@ -103,6 +120,13 @@ static const struct sb_cmd *find_command(const struct sb_cmd *const *table,
 			return table[n];
 	}
 	sb_err_refuse(err, EINVAL, "unknown command '%.80s'", name);
+	for (size_t i = 0; i < SB_ARRAY_SIZE(habits); i++)
+		if (habits[i].below == (parent != NULL) && !strcmp(habits[i].word, name))
+			similar = habits[i].hint;
+	if (similar) {
+		(void)sb_err_hint(err, "%s", similar);
+		return NULL;
+	}
 	similar = sb_opts_similar(name, names, n);
 	if (similar)
 		sb_err_hint(err, "did you mean '%s'?", similar);
@@ -118,7 +142,8 @@ static int check_count(const struct sb_cmd *cmd, int argc, struct sb_err *err)
 		return 0;
 	sb_err_refuse(err, EINVAL,
 		      argc < cmd->min_args ? "an argument is missing" : "too many arguments");
-	return sb_err_hint(err, "usage: sbrun %s [OPTIONS] %s", cmd->name, cmd->args);
+	return sb_err_hint(err, "usage: sbrun %s [OPTIONS]%s%s", cmd->name, cmd->args[0] ? " " : "",
+			   cmd->args);
 }
 
 /* Everything between a parsed command line and the exit code. */

@@ -17,8 +17,8 @@ COMMANDS = {  # options of its own
     "ps": ["all", "quiet"], "inspect": [], "logs": ["follow"], "ports": [], "wait": ["port", "timeout"],
     "kill": ["signal"], "stop": ["time"], "rm": ["force"], "files": [], "load": ["name"],
     "pull": ["platform", "quiet"], "login": ["username", "password-stdin"], "logout": [], "save": ["output", "format"],
-    "images": [], "image": [],
-    "image ls": [], "image inspect": [], "image history": [], "image tag": [], "image rm": ["force"],
+    "images": ["quiet"], "image": [],
+    "image ls": ["quiet"], "image inspect": [], "image history": [], "image tag": [], "image rm": ["force"],
     "image prune": ["all"], "image df": [], "gc": [], "info": [], "version": [],
 }
 COMMON = ["json", "format", "root", "run-dir", "debug", "help"]
@@ -63,6 +63,16 @@ def test_help_of_image_lists_its_commands(sbrun):
     assert sbrun.ok("image", "--json", "ls").json() == sbrun.ok("--json", "image", "ls").json()
 
 
+@pytest.mark.parametrize("words, meant", [
+    (["rmi"], "did you mean 'image rm'?"), (["tag"], "did you mean 'image tag'?"), (["push"], "does not push"),
+    (["history"], "did you mean 'image history'?"), (["image", "pull"], "did you mean 'sbrun pull'?"),
+    (["image", "load"], "did you mean 'sbrun load'?"), (["image", "save"], "did you mean 'sbrun save'?"),
+    (["image", "push"], "does not push")], ids=str)
+def test_words_of_docker_lead_to_ours(sbrun, words, meant):
+    """Above all "rmi" does not lead to "rm", which removes sandboxes."""
+    assert_refused(sbrun(*words, "x"), "unknown command", meant)
+
+
 def test_help_lists_every_command(sbrun):
     """Also without root or directories to work in; no command at all is a failure."""
     for word in ("--help", "-h", "help"):
@@ -78,6 +88,7 @@ def test_every_command_has_help_with_all_its_options(sbrun, command):
     for word in ("--help", "-h"):
         result = sbrun.ok(*command.split(), word)
         assert result.err == "" and f"Usage: sbrun {command} " in result.out
+        assert not any(line.endswith(" ") for line in result.out.splitlines())
         listed = re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", result.out, re.MULTILINE)
         assert sorted(listed) == sorted({*COMMANDS[command], *COMMON})
         assert max(map(len, result.out.splitlines())) <= 100
