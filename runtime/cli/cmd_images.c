@@ -56,16 +56,16 @@ static void print_json(const struct sb_image_list *list)
 	sb_out_json(array);
 }
 
-/* An image has a line for each of its names, but one id. */
+/* An image has a line for each of its names, but one id; one that cannot be read has none. */
 static void print_ids(const struct sb_image_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		char id[SB_IMAGE_SHORT_ID];
-		bool again = false;
+		bool again = !list->v[i].id;
 
 		for (size_t k = 0; k < i && !again; k++)
-			again = !strcmp(list->v[k].digest, list->v[i].digest);
-		if (!again && list->v[i].id)
+			again = list->v[k].id && !strcmp(list->v[k].id, list->v[i].id);
+		if (!again)
 			puts(sb_image_out_id(list->v[i].id, id));
 	}
 }
