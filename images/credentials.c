@@ -9,6 +9,7 @@
  */
 #include "images/credentials.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -133,7 +134,10 @@ static int load(const char *path, json_t **ret, struct sb_err *err)
 	return sb_err_prefix(err, "'%.150s'", path);
 }
 
-/* What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs. */
+/*
+ * What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs; the
+ * case of letters in a host means nothing (RFC 3986 section 3.2.2).
+ */
 static void normalise_key(const char *key, char *buf)
 {
 	static const char *const aliases[] = { "index.docker.io", "registry-1.docker.io" };
@@ -147,6 +151,8 @@ static void normalise_key(const char *key, char *buf)
 	if (len > 3 && (!strncmp(s + len - 3, "/v1", 3) || !strncmp(s + len - 3, "/v2", 3)))
 		len -= 3;
 	snprintf(buf, KEY_SIZE, "%.*s", (int)(len < KEY_SIZE ? len : 0), s);
+	for (char *p = buf; *p && *p != '/'; p++)
+		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < SB_ARRAY_SIZE(aliases); i++)
 		if (!strcmp(buf, aliases[i]))
 			strcpy(buf, HUB);

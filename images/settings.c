@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "images/reference.h"
 #include "runtime/base/cleanup.h"
@@ -89,16 +90,21 @@ static int read_file(const char *path, char **ret, size_t *ret_len, struct sb_er
 	return sb_read_fd(fd, path, FILE_MAX_BYTES, ret, ret_len, err);
 }
 
-/* A mirror must come out of a reference to an image on it as it went in. */
-static int check_mirror(const char *mirror, struct sb_err *err)
+/*
+ * A mirror must come out of a reference to an image on it as it went in, but for the case of its
+ * host, which is made lower.
+ */
+static int take_mirror(char *mirror, struct sb_err *err)
 {
 	struct sb_image_ref ref;
 	struct sb_err ignored = SB_ERR_INIT;
 	char text[SB_REFERENCE_NAME_MAX + 1];
 
 	if ((size_t)snprintf(text, sizeof(text), "%s/x", mirror) < sizeof(text) &&
-	    sb_reference_parse(text, &ref, &ignored) == 0 && !strcmp(ref.name, text))
+	    sb_reference_parse(text, &ref, &ignored) == 0 && !strcasecmp(ref.name, text)) {
+		memcpy(mirror, ref.name, strlen(mirror));
 		return 0;
+	}
 	sb_err_refuse(err, EINVAL, "'%.100s' is not a mirror", mirror);
 	return sb_err_hint(err, "mirrors are written host[:port][/prefix], without https://");
 }
@@ -111,7 +117,7 @@ static int take_mirrors(const json_t *obj, struct sb_settings_registry *r, struc
 		return sb_err_refuse(err, EINVAL, "there are more than %d mirrors",
 				     SB_SETTINGS_MIRRORS_MAX);
 	for (size_t i = 0; i < r->mirrors.n; i++)
-		if (check_mirror(r->mirrors.v[i], err) < 0)
+		if (take_mirror(r->mirrors.v[i], err) < 0)
 			return -err->code;
 	return 0;
 }
@@ -139,7 +145,7 @@ static int take_registry(json_t *obj, const char *key, struct sb_settings_regist
 
 	if (sb_reference_parse_host(key, host, err) < 0)
 		return -err->code;
-	if (strcmp(host, key) != 0)
+	if (strcasecmp(host, key) != 0)
 		return sb_err_refuse(err, EINVAL, "it goes by the name '%s'", host);
 	r->host = strdup(host);
 	if (!r->host)
@@ -169,9 +175,16 @@ static int take_registries(json_t *obj, struct sb_settings *s, struct sb_err *er
 		return sb_err_set(err, ENOMEM, "read the configuration");
 	json_object_foreach(obj, key, value)
 	{
-		struct sb_settings_registry *r = &s->registries[s->n_registries++];
+		struct sb_settings_registry *r = &s->registries[s->n_registries];
 
-		if (take_registry(value, key, r, err) < 0)
+		int ret;
+
+		s->n_registries++;
+		ret = take_registry(value, key, r, err);
+		if (ret == 0 && sb_settings_registry(s, r->host) != r)
+			ret = sb_err_refuse(err, EINVAL,
+					    "it is there twice, in another case of letters");
+		if (ret < 0)
 			return sb_err_prefix(err, "registry '%.60s'", key);
 	}
 	return 0;

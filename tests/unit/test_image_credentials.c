@@ -92,6 +92,8 @@ static void keys_are_matched_as_docker_and_podman_do(void **state)
 		{ "quay.io/user/app", "quay.io/user/app", "user/pa:ss/" },
 		{ "[::1]:5000", "[::1]:5000/app", "user/pa:ss/" },
 		{ "https://[::1]:5000", "[::1]:5000/app", "user/pa:ss/" },
+		{ "QUAY.io/user", "quay.io/user/app", "user/pa:ss/" },
+		{ "quay.io/User", "quay.io/user/app", "none" },
 		{ "quay.io/use", "quay.io/user/app", "none" },
 		{ "quay.io/other", "quay.io/user/app", "none" },
 		{ "quay.io:443", "quay.io/user/app", "none" },

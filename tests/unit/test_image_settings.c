@@ -53,6 +53,24 @@ static void everything_is_read(void **state)
 	sb_settings_done(&s);
 }
 
+static void hosts_are_the_same_in_any_case_of_letters(void **state)
+{
+	struct sb_settings s = SB_SETTINGS_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	assert_int_equal(load(*state,
+			      "{\"registries\":{\"LOCALHOST:5000\":{\"blocked\":true},"
+			      "\"a.b\":{\"mirrors\":[\"Mirror.Example/hub\"]}}}",
+			      &s, &err),
+			 0);
+	assert_true(sb_settings_registry(&s, "localhost:5000")->blocked);
+	assert_string_equal(sb_settings_registry(&s, "a.b")->mirrors.v[0], "mirror.example/hub");
+	sb_settings_done(&s);
+	assert_int_equal(load(*state, "{\"registries\":{\"a.b\":{},\"A.b\":{}}}", &s, &err),
+			 -EINVAL);
+	assert_non_null(strstr(err.msg, "it is there twice"));
+}
+
 static void a_missing_file_is_an_error_only_if_it_was_named(void **state)
 {
 	struct sb_settings s = SB_SETTINGS_INIT;
@@ -83,6 +101,7 @@ static void what_is_wrong_is_refused_by_name(void **state)
 		{ "{\"registries\":{\"https://x.y\":{}}}", "'https://x.y'" },
 		{ "{\"registries\":{\"x.y/z\":{}}}", "'x.y/z'" },
 		{ "{\"registries\":{\"index.docker.io\":{}}}", "'docker.io'" },
+		{ "{\"registries\":{\"Registry-1.docker.io\":{}}}", "'docker.io'" },
 		{ "{\"registries\":{\"x.y\":true}}", "'x.y'" },
 		{ "{\"registries\":{\"x.y\":{\"block\":true}}}", "'block'" },
 		{ "{\"registries\":{\"x.y\":{\"blocked\":\"yes\"}}}", "'blocked'" },
@@ -208,6 +227,8 @@ static void a_blocked_registry_is_not_asked(void **state)
 	assert_null(hosts_of("python", &s, &err));
 	assert_int_equal(err.code, EPERM);
 	assert_non_null(strstr(err.msg, "'docker.io' is blocked"));
+	assert_null(hosts_of("DOCKER.IO/python", &s, &err));
+	assert_null(hosts_of("registry-1.docker.io/library/python", &s, &err));
 	sb_settings_done(&s);
 }
 
@@ -215,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_IN_DIR(everything_is_read),
+		UNIT_IN_DIR(hosts_are_the_same_in_any_case_of_letters),
 		UNIT_IN_DIR(a_missing_file_is_an_error_only_if_it_was_named),
 		UNIT_IN_DIR(what_is_wrong_is_refused_by_name),
 		UNIT_IN_DIR(a_registry_is_asked_where_it_answers),
