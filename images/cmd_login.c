@@ -97,7 +97,8 @@ static int login(const struct sb_image_options *o, const char *host, struct sb_c
 	char where[256] = "";
 	int r;
 
-	if (sb_settings_load(&settings, err) < 0 || take_username(o, c, err) < 0 ||
+	if (sb_settings_load(&settings, err) < 0 ||
+	    sb_settings_check_allowed(&settings, host, err) < 0 || take_username(o, c, err) < 0 ||
 	    take_password(o, c, err) < 0) {
 		sb_settings_done(&settings);
 		return -err->code;

@@ -231,6 +231,29 @@ static int take_limits(json_t *obj, struct sb_layer_limits *limits, struct sb_er
 	return 0;
 }
 
+/* No mirror is a registry that is blocked. */
+static int check_mirrors(const struct sb_settings *s, struct sb_err *err)
+{
+	for (size_t i = 0; i < s->n_registries; i++) {
+		const struct sb_settings_registry *r = &s->registries[i];
+
+		for (size_t k = 0; k < r->mirrors.n; k++) {
+			const struct sb_settings_registry *set;
+			char host[SB_REFERENCE_NAME_MAX + 1];
+
+			snprintf(host, sizeof(host), "%.*s", (int)strcspn(r->mirrors.v[k], "/"),
+				 r->mirrors.v[k]);
+			set = sb_settings_registry(s, host);
+			if (set && set->blocked)
+				return sb_err_refuse(err, EINVAL,
+						     "registry '%.60s': its mirror '%.100s' is "
+						     "blocked",
+						     r->host, host);
+		}
+	}
+	return 0;
+}
+
 static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 {
 	static const char *const keys[] = { "registries", "limits", "pull" };
@@ -238,6 +261,7 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 
 	if (check_keys(file, "it", keys, SB_ARRAY_SIZE(keys), err) < 0 ||
 	    take_registries(json_object_get(file, "registries"), s, err) < 0 ||
+	    check_mirrors(s, err) < 0 ||
 	    take_limits(json_object_get(file, "limits"), &s->limits, err) < 0 ||
 	    sb_json_get_str(file, "pull", &pull, err) < 0)
 		return -err->code;
@@ -246,6 +270,18 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 				     "'pull' is '%.20s', not always, missing, never or newer",
 				     pull);
 	return 0;
+}
+
+/**
+ * sb_settings_file() - The configuration file
+ *
+ * Return: path, borrowed: SB_SETTINGS_FILE, or what SBRUN_CONFIG names
+ */
+const char *sb_settings_file(void)
+{
+	const char *named = getenv("SBRUN_CONFIG");
+
+	return named && named[0] ? named : SB_SETTINGS_FILE;
 }
 
 /**
@@ -259,15 +295,14 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
  */
 int sb_settings_load(struct sb_settings *ret, struct sb_err *err)
 {
-	const char *named = getenv("SBRUN_CONFIG");
-	const char *path = named && named[0] ? named : SB_SETTINGS_FILE;
+	const char *path = sb_settings_file();
 	struct sb_settings s = SB_SETTINGS_INIT;
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *file = NULL;
 	size_t len;
 
 	if (read_file(path, &text, &len, err) < 0) {
-		if (err->code != ENOENT || path == named)
+		if (err->code != ENOENT || getenv("SBRUN_CONFIG") == path)
 			return sb_err_prefix(err, "configuration");
 		*ret = s;
 		return 0;
@@ -278,6 +313,24 @@ int sb_settings_load(struct sb_settings *ret, struct sb_err *err)
 	}
 	*ret = s;
 	return 0;
+}
+
+/**
+ * sb_settings_check_allowed() - Whether a registry may be contacted
+ * @settings:	configuration
+ * @host:	as in references
+ *
+ * Return: 0 or -EPERM
+ */
+int sb_settings_check_allowed(const struct sb_settings *settings, const char *host,
+			      struct sb_err *err)
+{
+	const struct sb_settings_registry *set = sb_settings_registry(settings, host);
+
+	if (!set || !set->blocked)
+		return 0;
+	sb_err_refuse(err, EPERM, "the registry '%.100s' is blocked", host);
+	return sb_err_hint(err, "by registries, '%.50s' in '%.80s'", host, sb_settings_file());
 }
 
 /**

@@ -127,6 +127,17 @@ def test_what_is_not_accepted_is_not_kept(home, registry):
     assert not home.file.exists()
 
 
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
+def test_a_blocked_registry_is_not_asked_and_no_password_is_read(home, tmp_path, spelling):
+    """However its name is written: it says so before it complains that there is no terminal."""
+    (tmp_path / "config.json").write_text('{"registries": {"localhost:9": {"blocked": true}}}')
+    for flags in ([], ["-u", "robot", "--password-stdin"]):
+        result = home("login", *flags, spelling("localhost:9"), stdin="", start_new_session=True)
+        assert result.rc == 125
+        assert result.err == ("sbrun: login: the registry 'localhost:9' is blocked (by registries, 'localhost:9' in "
+                              f"'{tmp_path}/config.json')\n")
+
+
 def test_a_failed_login_leaves_the_old_one(home, registry):
     """The file is as it was."""
     assert login(home, registry).rc == 0
