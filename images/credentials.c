@@ -495,13 +495,36 @@ static int erase_in_file(const char *path, json_t *file, const char *host, struc
 	return save(path, file, err) < 0 ? -err->code : 1;
 }
 
+/* Add the entries for single repositories of @host to @kept, as {"name", "file"}. */
+static int list_repositories(const char *path, const json_t *file, const char *host, json_t *kept)
+{
+	json_t *auths = json_object_get(file, "auths");
+	size_t len = strlen(host);
+	char name[KEY_SIZE];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(auths, key, value)
+	{
+		normalise_key(key, name);
+		if (strncmp(name, host, len) != 0 || name[len] != '/')
+			continue;
+		if (json_array_append_new(kept,
+					  json_pack("{s:s, s:s}", "name", name, "file", path)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /**
  * sb_credentials_erase() - Forget the credentials for a registry, wherever they are found
- * @host:	as in references; entries for single repositories of it are kept
+ * @host:	as in references
+ * @kept:	list, to which the entries for single repositories of it are added: podman makes
+ *		them, and they stay
  *
  * Return: 1: erased, 0: there were none, or a negative errno value, perhaps with some erased
  */
-int sb_credentials_erase(const char *host, struct sb_err *err)
+int sb_credentials_erase(const char *host, json_t *kept, struct sb_err *err)
 {
 	struct places p;
 	int erased = 0;
@@ -523,6 +546,8 @@ int sb_credentials_erase(const char *host, struct sb_err *err)
 			r = erase_in_file(p.path[i], file, host, err);
 		if (r < 0)
 			return sb_err_prefix(err, "credentials for '%.60s'", host);
+		if (list_repositories(p.path[i], file, host, kept) < 0)
+			return sb_err_set(err, ENOMEM, "list credentials");
 		erased |= r > 0;
 	}
 	return erased;
