@@ -32,6 +32,7 @@
 #define FILE_MAX_BYTES (1 << 20)
 #define FILES_MAX      4
 #define KEY_SIZE       512
+#define HELPER_PREFIX  "docker-credential-"
 #define HUB            "docker.io"
 #define HUB_KEY        "https://index.docker.io/v1/" /* docker's own name for it, in all its files */
 
@@ -63,6 +64,7 @@ void sb_credentials_done(struct sb_credentials *credentials)
 	wipe(credentials->username);
 	wipe(credentials->password);
 	wipe(credentials->identity_token);
+	free(credentials->source);
 	*credentials = (struct sb_credentials)SB_CREDENTIALS_INIT;
 }
 
@@ -296,7 +298,7 @@ static int find_in(const char *path, const char *name, struct sb_credentials *re
 	_cleanup_json_ json_t *file = NULL;
 	const json_t *entry;
 	const char *helper;
-	char host[KEY_SIZE];
+	char host[KEY_SIZE], where[PATH_MAX] = "";
 	int r = load(path, &file, err);
 
 	if (r < 0 || !file)
@@ -306,9 +308,15 @@ static int find_in(const char *path, const char *name, struct sb_credentials *re
 	helper = helper_for(file, host);
 	if (helper)
 		r = ask_helper(helper, host, ret, err);
+	if (r > 0)
+		snprintf(where, sizeof(where), HELPER_PREFIX "%s", helper);
 	entry = best_entry(json_object_get(file, "auths"), name);
-	if (r == 0 && entry)
+	if (r == 0 && entry) {
 		r = take_entry(entry, ret, err);
+		snprintf(where, sizeof(where), "%s", path);
+	}
+	if (r > 0 && copy(&ret->source, where, err) < 0)
+		r = -err->code;
 	if (r < 0)
 		return sb_err_prefix(err, "credentials for '%.60s' in '%.150s'", host, path);
 	return r;
@@ -454,7 +462,7 @@ int sb_credentials_store(const char *host, const struct sb_credentials *credenti
 		file = json_object();
 	helper = helper_for(file, host);
 	if (helper) {
-		snprintf(ret_where, size, "docker-credential-%s", helper);
+		snprintf(ret_where, size, HELPER_PREFIX "%s", helper);
 		return store_in_helper(helper, host, credentials, err);
 	}
 	snprintf(ret_where, size, "%s", p.path[i]);

@@ -17,11 +17,13 @@ struct sb_err;
  * @username:		NULL: none
  * @password:		NULL: none
  * @identity_token:	OAuth2 refresh token, instead of a password; NULL: none
+ * @source:		file or program that has them, for people; NULL: the user has typed them
  */
 struct sb_credentials {
 	char *username;
 	char *password;
 	char *identity_token;
+	char *source;
 };
 
 #define SB_CREDENTIALS_INIT      \

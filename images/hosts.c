@@ -48,6 +48,7 @@ static void show(struct sb_registry_host *h, const struct sb_credentials *c)
 	h->username = c->username;
 	h->password = c->password;
 	h->identity_token = c->identity_token;
+	h->source = c->source;
 }
 
 /* Credentials that are kept for the last host, under the name that @name begins with. */

@@ -188,9 +188,15 @@ int sb_reference_parse(const char *text, struct sb_image_ref *ret, struct sb_err
 	struct sb_image_ref ref = { .tag = "" };
 	char buf[SB_REFERENCE_SIZE];
 	char *digest, *tag, *slash;
+	const char *scheme;
 
 	if (strlen(text) >= sizeof(buf))
 		return refuse(text, "too long", err);
+	scheme = strstr(text, "://");
+	if (scheme) {
+		refuse(text, "not a valid name", err);
+		return sb_err_hint(err, "write it without %.*s://", (int)(scheme - text), text);
+	}
 	snprintf(buf, sizeof(buf), "%s", text);
 	if (strlen(buf) == SB_DIGEST_HEX_LEN && strspn(buf, "0123456789abcdef") == strlen(buf))
 		return refuse(text, "64 hex digits are an image id, not a name", err);

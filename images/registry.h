@@ -31,6 +31,7 @@ struct sb_registry;
  * @username:		NULL: anonymous
  * @password:		NULL: anonymous
  * @identity_token:	instead of a password; NULL: none
+ * @source:		file or program that has these, for people; NULL: none, or not known
  */
 struct sb_registry_host {
 	const char *host;
@@ -42,6 +43,7 @@ struct sb_registry_host {
 	const char *username;
 	const char *password;
 	const char *identity_token;
+	const char *source;
 };
 
 /**

@@ -91,7 +91,16 @@ def test_an_authority_of_its_own_can_be_configured(puller, secure, authority, im
 
 def test_an_unknown_authority_is_refused(puller, secure):
     """In one line that says why."""
-    refused_pull(puller, ref_of(secure), secure.host, "certificate")
+    refused_pull(puller, ref_of(secure), secure.host, "certificate", "registries.HOST.ca")
+
+
+def test_an_authority_that_is_configured_is_not_asked_for_again(puller, start, secure, authority, tmp_path):
+    """If it is the wrong one: here, the certificate of another server."""
+    other, _ = authority.server("wrong-ca", f"IP:{ADDRESS}")
+    assert start
+    configure(puller, tmp_path, registries={secure.host: {"ca": str(other)}})
+    result = refused_pull(puller, ref_of(secure), "is not trusted", "the 'ca' in the configuration file is another")
+    assert "registries.HOST.ca" not in result.err
 
 
 def test_an_authority_counts_for_its_registry_only(puller, secure, authority, tmp_path):

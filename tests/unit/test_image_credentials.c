@@ -72,6 +72,10 @@ static bool finds(const char *name, const char *expected, struct sb_err *err)
 	if (r > 0)
 		snprintf(line, sizeof(line), "%s/%s/%s", c.username ? c.username : "",
 			 c.password ? c.password : "", c.identity_token ? c.identity_token : "");
+	/* Where they are from is told whenever there are some. */
+	assert_int_equal(c.source != NULL, r > 0);
+	if (c.source && c.source[0] != '/')
+		assert_string_equal(c.source, "docker-credential-test");
 	sb_credentials_done(&c);
 	if (strcmp(line, expected) != 0)
 		print_message("%s: %s instead of %s\n", name, line, expected);

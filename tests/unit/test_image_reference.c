@@ -118,6 +118,18 @@ static void what_is_no_reference_is_refused(void **state)
 	}
 }
 
+static void a_scheme_is_refused_with_a_hint(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_image_ref ref;
+
+	(void)state;
+	assert_int_equal(sb_reference_parse("docker://a.b/x:1", &ref, &err), -EINVAL);
+	assert_string_equal(err.hint, "write it without docker://");
+	assert_int_equal(sb_reference_parse("https://a.b/x", &ref, &err), -EINVAL);
+	assert_string_equal(err.hint, "write it without https://");
+}
+
 static void lengths_are_bounded(void **state)
 {
 	struct sb_err err = SB_ERR_INIT;
@@ -169,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_completed_as_docker_does),
 		cmocka_unit_test(what_is_no_reference_is_refused),
+		cmocka_unit_test(a_scheme_is_refused_with_a_hint),
 		cmocka_unit_test(lengths_are_bounded),
 		cmocka_unit_test(only_sha256_digests_become_file_names),
 	};
