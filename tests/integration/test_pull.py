@@ -219,7 +219,7 @@ def test_a_wrong_command_line_is_refused(puller, args):
 def test_help_names_the_options(puller):
     """And how a reference looks."""
     text = puller.ok("pull", "--help").out
-    assert all(word in text for word in ("--platform", "--quiet", "--json", "REF"))
+    assert all(word in text for word in ("--platform", "--quiet", "--json", "REF", "SBRUN_CONFIG"))
 
 
 # ---- platforms -----------------------------------------------------------------------------------------------
