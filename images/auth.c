@@ -182,6 +182,7 @@ static int ask(struct sb_auth *auth, const struct sb_http_request *request,
 	const struct sb_refusal refusal = { .host = auth->host->host,
 					    .login = auth->login,
 					    .what = "token",
+					    .source = auth->host->source,
 					    .credentials = has_credentials(auth) };
 	struct sb_retry retry = { .http = auth->http,
 				  .hooks = auth->hooks,
@@ -334,6 +335,22 @@ static int answer_locked(struct sb_auth *auth, const char *challenges, struct sb
 		return sb_err_set(err, ENOMEM, "show who we are");
 	set_header(auth, header, UINT64_MAX);
 	return 1;
+}
+
+/**
+ * sb_auth_is_basic() - Whether the host has asked for a user name and a password
+ * @auth:	standing at the host
+ *
+ * Return: true after a Basic challenge: it is for everything there, unlike one for a token
+ */
+bool sb_auth_is_basic(struct sb_auth *auth)
+{
+	bool basic;
+
+	(void)pthread_mutex_lock(&auth->lock);
+	basic = auth->challenge.scheme == SB_CHALLENGE_BASIC;
+	(void)pthread_mutex_unlock(&auth->lock);
+	return basic;
 }
 
 /**

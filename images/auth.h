@@ -5,6 +5,7 @@
 #ifndef SB_IMAGES_AUTH_H
 #define SB_IMAGES_AUTH_H
 
+#include <stdbool.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ void sb_auth_init(struct sb_auth *auth);
 void sb_auth_done(struct sb_auth *auth);
 int sb_auth_get(struct sb_auth *auth, char **ret_header, unsigned int *ret_generation,
 		struct sb_err *err);
+bool sb_auth_is_basic(struct sb_auth *auth);
 int sb_auth_answer(struct sb_auth *auth, const char *challenges, unsigned int generation,
 		   struct sb_err *err);
 int sb_auth_parse_token(const char *text, size_t len, char **ret_token, uint64_t *ret_ms,

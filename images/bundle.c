@@ -227,7 +227,10 @@ static int list_members(struct sb_bundle *b, struct sb_err *err)
 		if (add_member(b, e, sb_tar_offset(tar), err) < 0)
 			return -err->code;
 	}
-	return r < 0 ? sb_err_prefix(err, "read the archive") : 0;
+	if (r == 0)
+		return 0;
+	err->hint[0] = '\0'; /* only what a layer may have can be configured */
+	return sb_err_prefix(err, "read the archive");
 }
 
 /**

@@ -16,6 +16,7 @@
 #include "images/settings.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
+#include "runtime/base/json.h"
 
 #define SECRET_SIZE (64 << 10)
 #define LINE_SIZE   4096
@@ -97,7 +98,8 @@ static int login(const struct sb_image_options *o, const char *host, struct sb_c
 	char where[256] = "";
 	int r;
 
-	if (sb_settings_load(&settings, err) < 0 || take_username(o, c, err) < 0 ||
+	if (sb_settings_load(&settings, err) < 0 ||
+	    sb_settings_check_allowed(&settings, host, err) < 0 || take_username(o, c, err) < 0 ||
 	    take_password(o, c, err) < 0) {
 		sb_settings_done(&settings);
 		return -err->code;
@@ -143,20 +145,30 @@ int sb_command_login(const struct sb_image_options *o, struct sb_err *err)
  * sb_command_logout() - Forget the credentials for a registry
  * @o:	command line
  *
+ * Those for single repositories of it are kept, and shown.
+ *
  * Return: 0, also if there were none, or a negative errno value
  */
 int sb_command_logout(const struct sb_image_options *o, struct sb_err *err)
 {
+	_cleanup_json_ json_t *kept = json_array();
 	char host[SB_REFERENCE_NAME_MAX + 1];
+	const json_t *entry;
+	size_t i;
 	int r;
 
 	if (sb_reference_parse_host(o->args[0], host, err) < 0)
 		return -err->code;
-	r = sb_credentials_erase(host, err);
+	r = sb_credentials_erase(host, kept, err);
 	if (r < 0)
 		return r;
 	if (o->json)
-		return print_json(json_pack("{s:s, s:b}", "registry", host, "removed", r), err);
+		return print_json(
+			json_pack("{s:s, s:b, s:O}", "registry", host, "removed", r, "kept", kept),
+			err);
 	printf("%s: %s\n", r ? "Logged out" : "Was not logged in", host);
+	json_array_foreach(kept, i, entry)
+		printf("still there: %s in %s\n", json_string_value(json_object_get(entry, "name")),
+		       json_string_value(json_object_get(entry, "file")));
 	return fflush(stdout) == EOF ? sb_err_set(err, errno, "write to standard output") : 0;
 }

@@ -9,6 +9,7 @@
  */
 #include "images/credentials.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,6 +32,7 @@
 #define FILE_MAX_BYTES (1 << 20)
 #define FILES_MAX      4
 #define KEY_SIZE       512
+#define HELPER_PREFIX  "docker-credential-"
 #define HUB            "docker.io"
 #define HUB_KEY        "https://index.docker.io/v1/" /* docker's own name for it, in all its files */
 
@@ -62,6 +64,7 @@ void sb_credentials_done(struct sb_credentials *credentials)
 	wipe(credentials->username);
 	wipe(credentials->password);
 	wipe(credentials->identity_token);
+	free(credentials->source);
 	*credentials = (struct sb_credentials)SB_CREDENTIALS_INIT;
 }
 
@@ -133,7 +136,10 @@ static int load(const char *path, json_t **ret, struct sb_err *err)
 	return sb_err_prefix(err, "'%.150s'", path);
 }
 
-/* What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs. */
+/*
+ * What a key of "auths" stands for: "docker.io", "quay.io/user". Docker's keys may be URLs; the
+ * case of letters in a host means nothing (RFC 3986 section 3.2.2).
+ */
 static void normalise_key(const char *key, char *buf)
 {
 	static const char *const aliases[] = { "index.docker.io", "registry-1.docker.io" };
@@ -147,6 +153,8 @@ static void normalise_key(const char *key, char *buf)
 	if (len > 3 && (!strncmp(s + len - 3, "/v1", 3) || !strncmp(s + len - 3, "/v2", 3)))
 		len -= 3;
 	snprintf(buf, KEY_SIZE, "%.*s", (int)(len < KEY_SIZE ? len : 0), s);
+	for (char *p = buf; *p && *p != '/'; p++)
+		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < SB_ARRAY_SIZE(aliases); i++)
 		if (!strcmp(buf, aliases[i]))
 			strcpy(buf, HUB);
@@ -290,7 +298,7 @@ static int find_in(const char *path, const char *name, struct sb_credentials *re
 	_cleanup_json_ json_t *file = NULL;
 	const json_t *entry;
 	const char *helper;
-	char host[KEY_SIZE];
+	char host[KEY_SIZE], where[PATH_MAX] = "";
 	int r = load(path, &file, err);
 
 	if (r < 0 || !file)
@@ -300,9 +308,15 @@ static int find_in(const char *path, const char *name, struct sb_credentials *re
 	helper = helper_for(file, host);
 	if (helper)
 		r = ask_helper(helper, host, ret, err);
+	if (r > 0)
+		snprintf(where, sizeof(where), HELPER_PREFIX "%s", helper);
 	entry = best_entry(json_object_get(file, "auths"), name);
-	if (r == 0 && entry)
+	if (r == 0 && entry) {
 		r = take_entry(entry, ret, err);
+		snprintf(where, sizeof(where), "%s", path);
+	}
+	if (r > 0 && copy(&ret->source, where, err) < 0)
+		r = -err->code;
 	if (r < 0)
 		return sb_err_prefix(err, "credentials for '%.60s' in '%.150s'", host, path);
 	return r;
@@ -448,7 +462,7 @@ int sb_credentials_store(const char *host, const struct sb_credentials *credenti
 		file = json_object();
 	helper = helper_for(file, host);
 	if (helper) {
-		snprintf(ret_where, size, "docker-credential-%s", helper);
+		snprintf(ret_where, size, HELPER_PREFIX "%s", helper);
 		return store_in_helper(helper, host, credentials, err);
 	}
 	snprintf(ret_where, size, "%s", p.path[i]);
@@ -489,13 +503,36 @@ static int erase_in_file(const char *path, json_t *file, const char *host, struc
 	return save(path, file, err) < 0 ? -err->code : 1;
 }
 
+/* Add the entries for single repositories of @host to @kept, as {"name", "file"}. */
+static int list_repositories(const char *path, const json_t *file, const char *host, json_t *kept)
+{
+	json_t *auths = json_object_get(file, "auths");
+	size_t len = strlen(host);
+	char name[KEY_SIZE];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(auths, key, value)
+	{
+		normalise_key(key, name);
+		if (strncmp(name, host, len) != 0 || name[len] != '/')
+			continue;
+		if (json_array_append_new(kept,
+					  json_pack("{s:s, s:s}", "name", name, "file", path)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /**
  * sb_credentials_erase() - Forget the credentials for a registry, wherever they are found
- * @host:	as in references; entries for single repositories of it are kept
+ * @host:	as in references
+ * @kept:	list, to which the entries for single repositories of it are added: podman makes
+ *		them, and they stay
  *
  * Return: 1: erased, 0: there were none, or a negative errno value, perhaps with some erased
  */
-int sb_credentials_erase(const char *host, struct sb_err *err)
+int sb_credentials_erase(const char *host, json_t *kept, struct sb_err *err)
 {
 	struct places p;
 	int erased = 0;
@@ -517,6 +554,8 @@ int sb_credentials_erase(const char *host, struct sb_err *err)
 			r = erase_in_file(p.path[i], file, host, err);
 		if (r < 0)
 			return sb_err_prefix(err, "credentials for '%.60s'", host);
+		if (list_repositories(p.path[i], file, host, kept) < 0)
+			return sb_err_set(err, ENOMEM, "list credentials");
 		erased |= r > 0;
 	}
 	return erased;

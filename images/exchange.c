@@ -123,10 +123,11 @@ int sb_exchange_once(struct sb_registry *reg, struct sb_exchange_host *host,
 		     const struct sb_exchange *q, struct sb_http_answer *ret, struct sb_err *err)
 {
 	const struct sb_registry_host *h = &host->host;
-	const struct sb_refusal refusal = { .host = h->host,
-					    .login = host->auth.login,
-					    .what = q->what,
-					    .credentials = h->username || h->identity_token };
+	struct sb_refusal refusal = { .host = h->host,
+				      .login = host->auth.login,
+				      .what = q->what,
+				      .source = h->source,
+				      .credentials = h->username || h->identity_token };
 	int r = 1;
 
 	for (int round = 0; round < AUTH_ROUNDS && r > 0; round++) {
@@ -145,6 +146,7 @@ int sb_exchange_once(struct sb_registry *reg, struct sb_exchange_host *host,
 	tell_warning(reg, host, ret);
 	if (ret->status == 200 || ret->status == 206)
 		return 0;
+	refusal.basic = sb_auth_is_basic(&host->auth);
 	return sb_refusal_explain(&refusal, ret, err);
 }
 
@@ -194,6 +196,12 @@ static bool is_final(int code)
 	       code == EDQUOT || code == EFBIG || code == EIO || code == EROFS;
 }
 
+/* Why a mirror was passed over, briefly. */
+static const char *shortly(int code)
+{
+	return code == ENOENT ? "has no such image" : strerrordesc_np(code);
+}
+
 /**
  * sb_exchange_each() - Ask the hosts in turn until one has it
  * @reg:	registry
@@ -226,7 +234,7 @@ int sb_exchange_each(struct sb_registry *reg,
 		if (last || is_final(err->code))
 			break;
 		snprintf(mirrors + used, sizeof(mirrors) - used, "mirror '%.60s' (%s), ",
-			 host->host.host, strerrordesc_np(err->code));
+			 host->host.host, shortly(err->code));
 	}
 	if (mirrors[0]) {
 		mirrors[strlen(mirrors) - 2] = '\0';

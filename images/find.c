@@ -111,6 +111,8 @@ int sb_find_image(struct sb_registry *registry, const struct sb_image_ref *ref, 
 	const struct sb_blob_reader from = { .read = read_blob, .ctx = &s };
 	const struct sb_registry_manifest *first = NULL;
 	_cleanup_json_ json_t *descriptor = NULL;
+	char familiar[SB_REFERENCE_SIZE];
+	int r;
 
 	if (known[0]) {
 		if (sb_registry_head_manifest(registry, what, ret->stands_for, err) < 0)
@@ -121,8 +123,14 @@ int sb_find_image(struct sb_registry *registry, const struct sb_image_ref *ref, 
 	if (get_document(&s, what, &first, err) < 0)
 		return -err->code;
 	memcpy(ret->stands_for, first->digest, sizeof(ret->stands_for));
-	if (choose(&s, first, &descriptor, err) < 0)
-		return -err->code;
+	r = choose(&s, first, &descriptor, err);
+	if (r == -EINVAL) {
+		sb_reference_familiar(ref, familiar, sizeof(familiar));
+		err->hint[0] = '\0'; /* it would be about archives */
+		return sb_err_prefix(err, "'%.100s'", familiar);
+	}
+	if (r < 0)
+		return r;
 	return sb_manifest_read(&from, descriptor, &ret->image, err);
 }
 

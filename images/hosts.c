@@ -35,8 +35,9 @@ static struct sb_registry_host *add(struct sb_hosts *hosts, const char *name,
 	h->host = text;
 	h->prefix = slash ? slash + 1 : "";
 	h->insecure = set && set->insecure;
-	h->plain_allowed = h->insecure || sb_http_is_loopback(text);
 	h->ca_pem = set ? set->ca_pem : NULL;
+	/* Who has named a CA wants it to be asked for, on this machine as well. */
+	h->plain_allowed = h->insecure || (sb_http_is_loopback(text) && !h->ca_pem);
 	if (!strcmp(text, HUB))
 		h->host = HUB_API;
 	return h;
@@ -47,6 +48,7 @@ static void show(struct sb_registry_host *h, const struct sb_credentials *c)
 	h->username = c->username;
 	h->password = c->password;
 	h->identity_token = c->identity_token;
+	h->source = c->source;
 }
 
 /* Credentials that are kept for the last host, under the name that @name begins with. */
@@ -68,11 +70,9 @@ static int fill(struct sb_hosts *hosts, const struct sb_image_ref *ref,
 	const char *path = strchr(ref->name, '/');
 
 	snprintf(hosts->ns, sizeof(hosts->ns), "%.*s", (int)(path - ref->name), ref->name);
+	if (sb_settings_check_allowed(settings, hosts->ns, err) < 0)
+		return -err->code;
 	set = sb_settings_registry(settings, hosts->ns);
-	if (set && set->blocked) {
-		sb_err_refuse(err, EPERM, "the registry '%.100s' is blocked", hosts->ns);
-		return sb_err_hint(err, "by registries.HOST.blocked in the configuration file");
-	}
 	for (size_t i = 0; set && i < set->mirrors.n; i++) {
 		char name[2 * SB_REFERENCE_NAME_MAX + 2];
 

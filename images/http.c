@@ -407,7 +407,7 @@ static CURLcode run(struct transfer *t, struct sb_http *http)
 	if (code == CURLE_WRITE_ERROR && t->answer->status >= 400 && t->err->code == 0)
 		code = CURLE_OK;
 	if (code != CURLE_OK)
-		sb_transport_failed(t->easy, code, detail, t->answer, t->err);
+		sb_transport_failed(t->easy, code, detail, t->request->peer, t->answer, t->err);
 	free_headers(headers);
 	return code;
 }

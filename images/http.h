@@ -21,12 +21,14 @@ struct sb_trust;
  * struct sb_http_peer - whom we trust on the other side
  * @insecure:		TLS is not verified
  * @plain_allowed:	plain HTTP is allowed, also in redirections
+ * @own_ca:		@trust is what the user has configured, not the system's
  * @direct:		no proxy is used, whatever the environment says
  * @trust:		certificates to verify with, borrowed; not looked at if @insecure
  */
 struct sb_http_peer {
 	bool insecure;
 	bool plain_allowed;
+	bool own_ca;
 	bool direct;
 	struct sb_trust *trust;
 };

@@ -44,6 +44,9 @@ struct sb_layer_limits {
 	size_t dir_bytes;
 };
 
+/* For sb_err_hint(), with the key of a limit that was met. */
+#define SB_LAYER_LIMIT_HINT "limits.%s in the configuration file raises that"
+
 #define SB_LAYER_LIMITS_DEFAULT                                                            \
 	{                                                                                  \
 		.tar_bytes = UINT64_C(64) << 30, .ratio = 200,                             \

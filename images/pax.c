@@ -102,9 +102,10 @@ static int add_xattr(struct sb_pax *pax, const struct record *r, size_t max, str
 	if (name_size == 1 || name_size > SB_LAYER_NAME_MAX + 1)
 		return sb_err_refuse(err, EPROTO, "the name of an extended attribute is too %s",
 				     name_size == 1 ? "short" : "long");
-	if (r->value_len > max || pax->xattrs_len + need > max)
-		return sb_err_refuse(err, EPROTO, "extended attributes are longer than %zu bytes",
-				     max);
+	if (r->value_len > max || pax->xattrs_len + need > max) {
+		sb_err_refuse(err, EPROTO, "extended attributes are longer than %zu bytes", max);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "xattrBytes");
+	}
 	if (!pax->xattrs)
 		pax->xattrs = malloc(max);
 	if (!pax->xattrs)

@@ -67,12 +67,16 @@ static ssize_t ring_next(struct sb_source *base, const uint8_t **ret, struct sb_
 static int check_size(const struct sb_layer_limits *l, uint64_t tar_bytes, uint64_t blob_bytes,
 		      struct sb_err *err)
 {
-	if (tar_bytes > l->tar_bytes)
-		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu bytes",
-				     (unsigned long long)l->tar_bytes);
-	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > blob_bytes)
-		return sb_err_refuse(err, EPROTO, "unpacks to more than %llu times its size",
-				     (unsigned long long)l->ratio);
+	if (tar_bytes > l->tar_bytes) {
+		sb_err_refuse(err, EPROTO, "unpacks to more than %llu bytes",
+			      (unsigned long long)l->tar_bytes);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "tarBytes");
+	}
+	if (tar_bytes > l->ratio_free_bytes && tar_bytes / l->ratio > blob_bytes) {
+		sb_err_refuse(err, EPROTO, "unpacks to more than %llu times its size",
+			      (unsigned long long)l->ratio);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "ratio");
+	}
 	return 0;
 }
 

@@ -10,6 +10,9 @@
  * The first component is a host if it has a dot, a colon or an upper-case letter, or is
  * "localhost"; otherwise the image is one of Docker Hub, "docker.io", and there one without a
  * slash is of the user "library".
+ *
+ * Unlike there, the host is taken in lower case: it is the same one in any case (RFC 3986 section
+ * 3.2.2), and must not get around what is configured for it by another spelling.
  */
 #include "images/reference.h"
 
@@ -20,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 #include "runtime/base/num.h"
 
@@ -123,29 +127,44 @@ static size_t host_length(const char *name)
 	return 0;
 }
 
+/* Docker Hub has several names: that of its web site, its index and its API. */
+static bool host_is_hub(const char *s, size_t len)
+{
+	static const char *const names[] = { HUB, "index." HUB, "registry-1." HUB };
+
+	for (size_t i = 0; i < SB_ARRAY_SIZE(names); i++)
+		if (len == strlen(names[i]) && !memcmp(s, names[i], len))
+			return true;
+	return false;
+}
+
 static int refuse(const char *text, const char *why, struct sb_err *err)
 {
 	return sb_err_refuse(err, EINVAL, "image reference '%.100s': %s", text, why);
 }
 
-/* Complete "[host/]path" into ret->name. */
-static int take_name(const char *text, const char *name, struct sb_image_ref *ret,
-		     struct sb_err *err)
+/* Complete "[host/]path" into ret->name; the host in @name becomes lower case. */
+static int take_name(const char *text, char *name, struct sb_image_ref *ret, struct sb_err *err)
 {
 	size_t host_len = host_length(name);
 	const char *path = host_len ? name + host_len + 1 : name;
-	bool hub = !host_len || (host_len == 9 && !memcmp(name, HUB, 9)) ||
-		   (host_len == 15 && !memcmp(name, "index." HUB, 15));
 	int n;
 
 	if (host_len && !host_is_valid(name, host_len))
 		return refuse(text, "not a valid registry host", err);
+	for (size_t i = 0; i < host_len; i++)
+		name[i] = (char)tolower((unsigned char)name[i]);
+	if (host_length(name) != host_len) {
+		refuse(text, "the registry is not to be told from a user of Docker Hub", err);
+		return sb_err_hint(err, "write it with its port, as in %.*s:443/…", (int)host_len,
+				   name);
+	}
 	for (const char *p = path; *p; p++)
 		if (isupper((unsigned char)*p))
 			return refuse(text, "the name must be in lower case", err);
 	if (!path_is_valid(path))
 		return refuse(text, "not a valid name", err);
-	if (hub)
+	if (!host_len || host_is_hub(name, host_len))
 		n = snprintf(ret->name, sizeof(ret->name), HUB "/%s%s",
 			     strchr(path, '/') ? "" : HUB_LIBRARY, path);
 	else
@@ -169,9 +188,15 @@ int sb_reference_parse(const char *text, struct sb_image_ref *ret, struct sb_err
 	struct sb_image_ref ref = { .tag = "" };
 	char buf[SB_REFERENCE_SIZE];
 	char *digest, *tag, *slash;
+	const char *scheme;
 
 	if (strlen(text) >= sizeof(buf))
 		return refuse(text, "too long", err);
+	scheme = strstr(text, "://");
+	if (scheme) {
+		refuse(text, "not a valid name", err);
+		return sb_err_hint(err, "write it without %.*s://", (int)(scheme - text), text);
+	}
 	snprintf(buf, sizeof(buf), "%s", text);
 	if (strlen(buf) == SB_DIGEST_HEX_LEN && strspn(buf, "0123456789abcdef") == strlen(buf))
 		return refuse(text, "64 hex digits are an image id, not a name", err);
@@ -201,7 +226,8 @@ int sb_reference_parse(const char *text, struct sb_image_ref *ret, struct sb_err
 /**
  * sb_reference_parse_host() - A registry as it stands at the front of references
  * @text:	"docker.io", "[::1]:5000"
- * @ret_host:	the same, "index.docker.io" as "docker.io"; room for SB_REFERENCE_NAME_MAX + 1 bytes
+ * @ret_host:	the same in lower case, "index.docker.io" as "docker.io"; room for
+ *		SB_REFERENCE_NAME_MAX + 1 bytes
  *
  * Return: 0 or -EINVAL
  */

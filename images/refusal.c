@@ -38,8 +38,13 @@ static const char *said(const struct sb_http_answer *answer, char *buf, size_t s
 
 static void explain_login(const struct sb_refusal *r, struct sb_err *err)
 {
-	if (r->credentials)
+	if (r->credentials && r->source)
+		sb_err_refuse(err, EACCES, "'%s' does not accept the credentials for it from '%s'",
+			      r->host, r->source);
+	else if (r->credentials)
 		sb_err_refuse(err, EACCES, "'%s' does not accept the credentials for it", r->host);
+	else if (r->basic)
+		sb_err_refuse(err, EACCES, "'%s' wants a login for %s", r->host, r->what);
 	else
 		sb_err_refuse(err, EACCES, "'%s' has no %s, or wants a login", r->host, r->what);
 	(void)sb_err_hint(err, "'sbrun login %s' stores a user name and password", r->login);

@@ -38,6 +38,7 @@ static int add_host(struct sb_registry *reg, const struct sb_registry_host *from
 	host->host = *from;
 	host->peer.insecure = from->insecure;
 	host->peer.plain_allowed = from->plain_allowed;
+	host->peer.own_ca = from->ca_pem != NULL;
 	host->peer.direct = sb_http_is_loopback(from->host);
 	host->peer.trust = &host->trust;
 	if (!from->insecure && sb_trust_init(&host->trust, from->ca_pem, err) < 0)

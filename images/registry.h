@@ -24,12 +24,14 @@ struct sb_registry;
  * @ns:			of a mirror: the host as in the reference, told to it as ?ns=; NULL for the
  *			registry itself
  * @insecure:		TLS is not verified
- * @plain_allowed:	plain HTTP will do where there is no TLS (loopback, or @insecure)
+ * @plain_allowed:	plain HTTP will do where there is no TLS (loopback without @ca_pem, or
+ *			@insecure)
  * @ca_pem:		certificates to trust instead of the system's; NULL for the system's, which
  *			OpenSSL looks up in its own directory when it has to verify
  * @username:		NULL: anonymous
  * @password:		NULL: anonymous
  * @identity_token:	instead of a password; NULL: none
+ * @source:		file or program that has these, for people; NULL: none, or not known
  */
 struct sb_registry_host {
 	const char *host;
@@ -41,6 +43,7 @@ struct sb_registry_host {
 	const char *username;
 	const char *password;
 	const char *identity_token;
+	const char *source;
 };
 
 /**

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "images/reference.h"
 #include "runtime/base/cleanup.h"
@@ -89,16 +90,21 @@ static int read_file(const char *path, char **ret, size_t *ret_len, struct sb_er
 	return sb_read_fd(fd, path, FILE_MAX_BYTES, ret, ret_len, err);
 }
 
-/* A mirror must come out of a reference to an image on it as it went in. */
-static int check_mirror(const char *mirror, struct sb_err *err)
+/*
+ * A mirror must come out of a reference to an image on it as it went in, but for the case of its
+ * host, which is made lower.
+ */
+static int take_mirror(char *mirror, struct sb_err *err)
 {
 	struct sb_image_ref ref;
 	struct sb_err ignored = SB_ERR_INIT;
 	char text[SB_REFERENCE_NAME_MAX + 1];
 
 	if ((size_t)snprintf(text, sizeof(text), "%s/x", mirror) < sizeof(text) &&
-	    sb_reference_parse(text, &ref, &ignored) == 0 && !strcmp(ref.name, text))
+	    sb_reference_parse(text, &ref, &ignored) == 0 && !strcasecmp(ref.name, text)) {
+		memcpy(mirror, ref.name, strlen(mirror));
 		return 0;
+	}
 	sb_err_refuse(err, EINVAL, "'%.100s' is not a mirror", mirror);
 	return sb_err_hint(err, "mirrors are written host[:port][/prefix], without https://");
 }
@@ -111,7 +117,7 @@ static int take_mirrors(const json_t *obj, struct sb_settings_registry *r, struc
 		return sb_err_refuse(err, EINVAL, "there are more than %d mirrors",
 				     SB_SETTINGS_MIRRORS_MAX);
 	for (size_t i = 0; i < r->mirrors.n; i++)
-		if (check_mirror(r->mirrors.v[i], err) < 0)
+		if (take_mirror(r->mirrors.v[i], err) < 0)
 			return -err->code;
 	return 0;
 }
@@ -139,7 +145,7 @@ static int take_registry(json_t *obj, const char *key, struct sb_settings_regist
 
 	if (sb_reference_parse_host(key, host, err) < 0)
 		return -err->code;
-	if (strcmp(host, key) != 0)
+	if (strcasecmp(host, key) != 0)
 		return sb_err_refuse(err, EINVAL, "it goes by the name '%s'", host);
 	r->host = strdup(host);
 	if (!r->host)
@@ -169,9 +175,16 @@ static int take_registries(json_t *obj, struct sb_settings *s, struct sb_err *er
 		return sb_err_set(err, ENOMEM, "read the configuration");
 	json_object_foreach(obj, key, value)
 	{
-		struct sb_settings_registry *r = &s->registries[s->n_registries++];
+		struct sb_settings_registry *r = &s->registries[s->n_registries];
 
-		if (take_registry(value, key, r, err) < 0)
+		int ret;
+
+		s->n_registries++;
+		ret = take_registry(value, key, r, err);
+		if (ret == 0 && sb_settings_registry(s, r->host) != r)
+			ret = sb_err_refuse(err, EINVAL,
+					    "it is there twice, in another case of letters");
+		if (ret < 0)
 			return sb_err_prefix(err, "registry '%.60s'", key);
 	}
 	return 0;
@@ -218,6 +231,29 @@ static int take_limits(json_t *obj, struct sb_layer_limits *limits, struct sb_er
 	return 0;
 }
 
+/* No mirror is a registry that is blocked. */
+static int check_mirrors(const struct sb_settings *s, struct sb_err *err)
+{
+	for (size_t i = 0; i < s->n_registries; i++) {
+		const struct sb_settings_registry *r = &s->registries[i];
+
+		for (size_t k = 0; k < r->mirrors.n; k++) {
+			const struct sb_settings_registry *set;
+			char host[SB_REFERENCE_NAME_MAX + 1];
+
+			snprintf(host, sizeof(host), "%.*s", (int)strcspn(r->mirrors.v[k], "/"),
+				 r->mirrors.v[k]);
+			set = sb_settings_registry(s, host);
+			if (set && set->blocked)
+				return sb_err_refuse(err, EINVAL,
+						     "registry '%.60s': its mirror '%.100s' is "
+						     "blocked",
+						     r->host, host);
+		}
+	}
+	return 0;
+}
+
 static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 {
 	static const char *const keys[] = { "registries", "limits", "pull" };
@@ -225,6 +261,7 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 
 	if (check_keys(file, "it", keys, SB_ARRAY_SIZE(keys), err) < 0 ||
 	    take_registries(json_object_get(file, "registries"), s, err) < 0 ||
+	    check_mirrors(s, err) < 0 ||
 	    take_limits(json_object_get(file, "limits"), &s->limits, err) < 0 ||
 	    sb_json_get_str(file, "pull", &pull, err) < 0)
 		return -err->code;
@@ -233,6 +270,18 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
 				     "'pull' is '%.20s', not always, missing, never or newer",
 				     pull);
 	return 0;
+}
+
+/**
+ * sb_settings_file() - The configuration file
+ *
+ * Return: path, borrowed: SB_SETTINGS_FILE, or what SBRUN_CONFIG names
+ */
+const char *sb_settings_file(void)
+{
+	const char *named = getenv("SBRUN_CONFIG");
+
+	return named && named[0] ? named : SB_SETTINGS_FILE;
 }
 
 /**
@@ -246,15 +295,14 @@ static int take_all(json_t *file, struct sb_settings *s, struct sb_err *err)
  */
 int sb_settings_load(struct sb_settings *ret, struct sb_err *err)
 {
-	const char *named = getenv("SBRUN_CONFIG");
-	const char *path = named && named[0] ? named : SB_SETTINGS_FILE;
+	const char *path = sb_settings_file();
 	struct sb_settings s = SB_SETTINGS_INIT;
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *file = NULL;
 	size_t len;
 
 	if (read_file(path, &text, &len, err) < 0) {
-		if (err->code != ENOENT || path == named)
+		if (err->code != ENOENT || getenv("SBRUN_CONFIG") == path)
 			return sb_err_prefix(err, "configuration");
 		*ret = s;
 		return 0;
@@ -265,6 +313,24 @@ int sb_settings_load(struct sb_settings *ret, struct sb_err *err)
 	}
 	*ret = s;
 	return 0;
+}
+
+/**
+ * sb_settings_check_allowed() - Whether a registry may be contacted
+ * @settings:	configuration
+ * @host:	as in references
+ *
+ * Return: 0 or -EPERM
+ */
+int sb_settings_check_allowed(const struct sb_settings *settings, const char *host,
+			      struct sb_err *err)
+{
+	const struct sb_settings_registry *set = sb_settings_registry(settings, host);
+
+	if (!set || !set->blocked)
+		return 0;
+	sb_err_refuse(err, EPERM, "the registry '%.100s' is blocked", host);
+	return sb_err_hint(err, "by registries, '%.50s' in '%.80s'", host, sb_settings_file());
 }
 
 /**

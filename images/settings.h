@@ -28,7 +28,7 @@ enum sb_pull_policy {
  * @host:	as in references
  * @mirrors:	"host[:port][/prefix]", to be asked before it
  * @insecure:	TLS is not verified, and plain HTTP will do
- * @blocked:	nothing is pulled by a name of this registry
+ * @blocked:	it is never contacted
  * @ca_pem:	certificates to trust instead of the system's; NULL: those
  */
 struct sb_settings_registry {
@@ -58,10 +58,13 @@ struct sb_settings {
 		.limits = SB_LAYER_LIMITS_DEFAULT, \
 	}
 
+const char *sb_settings_file(void);
 int sb_settings_load(struct sb_settings *ret, struct sb_err *err);
 void sb_settings_done(struct sb_settings *settings);
 const struct sb_settings_registry *sb_settings_registry(const struct sb_settings *settings,
 							const char *host);
+int sb_settings_check_allowed(const struct sb_settings *settings, const char *host,
+			      struct sb_err *err);
 int sb_pull_policy_parse(const char *word, enum sb_pull_policy *ret);
 
 #endif /* SB_IMAGES_SETTINGS_H */

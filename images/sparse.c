@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "images/header.h"
+#include "images/limits.h"
 #include "runtime/base/err.h"
 #include "runtime/base/num.h"
 
@@ -303,9 +304,11 @@ int sb_sparse_finish(struct sb_sparse *map, uint64_t stored, uint64_t size_max, 
 
 	if (!map->has_size || map->has_offset || (map->has_count && map->count != map->n))
 		return broken(err);
-	if (map->real_size > size_max)
-		return sb_err_refuse(err, EPROTO, "a file is longer than %llu bytes",
-				     (unsigned long long)size_max);
+	if (map->real_size > size_max) {
+		sb_err_refuse(err, EPROTO, "a file is longer than %llu bytes",
+			      (unsigned long long)size_max);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "tarBytes");
+	}
 	for (size_t i = 0; i < map->n; i++) {
 		const struct sb_sparse_piece *p = &map->v[i];
 

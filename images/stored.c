@@ -22,7 +22,8 @@
 int sb_stored_not_found(const char *what, struct sb_err *err)
 {
 	sb_err_refuse(err, ENOENT, "no image '%.100s'", what);
-	return sb_err_hint(err, "'sbrun images' lists what is there, 'sbrun load' adds an image");
+	return sb_err_hint(err, "'sbrun images' lists what is there, 'sbrun pull' and 'sbrun load' "
+				"add images");
 }
 
 /* Fill in what is read out of @m->json. */

@@ -207,9 +207,11 @@ static int next_header(struct sb_tar *tar, struct sb_err *err)
 		tar->ended = true;
 		return tar->extended ? truncated(err) : 0;
 	}
-	if (++tar->entries > tar->limits->entries)
-		return sb_err_refuse(err, EPROTO, "the tar has more than %llu entries",
-				     (unsigned long long)tar->limits->entries);
+	if (++tar->entries > tar->limits->entries) {
+		sb_err_refuse(err, EPROTO, "the tar has more than %llu entries",
+			      (unsigned long long)tar->limits->entries);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "entries");
+	}
 	return sb_header_check(&tar->header, err) < 0 ? -err->code : 1;
 }
 
@@ -232,9 +234,11 @@ static int take_extension(struct sb_tar *tar, struct sb_err *err)
 	if (SB_HEADER_FIELD(h, size, UINT64_MAX >> 1, &size, "the size of an extended header",
 			    err) < 0)
 		return -err->code;
-	if (size > tar->limits->pax_bytes)
-		return sb_err_refuse(err, EPROTO, "an extended header is longer than %zu bytes",
-				     tar->limits->pax_bytes);
+	if (size > tar->limits->pax_bytes) {
+		sb_err_refuse(err, EPROTO, "an extended header is longer than %zu bytes",
+			      tar->limits->pax_bytes);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "paxBytes");
+	}
 	body = malloc(size + 1);
 	if (!body)
 		return sb_err_set(err, ENOMEM, "read an extended header");
@@ -376,9 +380,11 @@ static int set_numbers(struct sb_tar *tar, struct sb_err *err)
 	e->mode = (mode_t)(mode & 07777);
 	/* Other types have no content whatever the field says, as all readers agree. */
 	e->size = e->type == SB_TAR_FILE ? size : 0;
-	if (e->size > tar->limits->tar_bytes)
-		return sb_err_refuse(err, EPROTO, "a file is longer than %llu bytes",
-				     (unsigned long long)tar->limits->tar_bytes);
+	if (e->size > tar->limits->tar_bytes) {
+		sb_err_refuse(err, EPROTO, "a file is longer than %llu bytes",
+			      (unsigned long long)tar->limits->tar_bytes);
+		return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "tarBytes");
+	}
 	e->xattrs = tar->pax.xattrs;
 	e->xattrs_len = tar->pax.xattrs_len;
 	return 0;

@@ -64,9 +64,10 @@ int sb_tar_clean_path(const char *path, unsigned int depth_max, char *ret, struc
 		if (len > SB_LAYER_NAME_MAX)
 			return sb_err_refuse(err, EPROTO, "a name is longer than %d bytes",
 					     SB_LAYER_NAME_MAX);
-		if (++depth > depth_max)
-			return sb_err_refuse(err, EPROTO, "a path has more than %u components",
-					     depth_max);
+		if (++depth > depth_max) {
+			sb_err_refuse(err, EPROTO, "a path has more than %u components", depth_max);
+			return sb_err_hint(err, SB_LAYER_LIMIT_HINT, "depth");
+		}
 		if (n + 1 + len >= SB_LAYER_PATH_SIZE)
 			return sb_err_refuse(err, EPROTO, "a path is longer than %d bytes",
 					     SB_LAYER_PATH_SIZE - 1);

@@ -66,7 +66,7 @@ bool sb_transport_at_home(CURL *easy, const char *url)
 }
 
 /* A certificate that was not accepted. */
-static void refuse_certificate(CURL *easy, const char *host, struct sb_err *err)
+static void refuse_certificate(CURL *easy, const char *host, bool own_ca, struct sb_err *err)
 {
 	long why = X509_V_OK;
 
@@ -84,8 +84,9 @@ static void refuse_certificate(CURL *easy, const char *host, struct sb_err *err)
 	} else {
 		sb_err_refuse(err, EKEYREJECTED, "the certificate of '%s' is not trusted: %s", host,
 			      X509_verify_cert_error_string(why));
-		(void)sb_err_hint(err, "name the file of its CA as registries.HOST.ca in the "
-				       "configuration file");
+		(void)sb_err_hint(err, own_ca ? "the 'ca' in the configuration file is another"
+					      : "name the file of its CA as registries.HOST.ca in "
+						"the configuration file");
 	}
 }
 
@@ -129,13 +130,15 @@ static void refuse_connection(CURL *easy, const char *host, struct sb_http_answe
  * @easy:	handle, right after the request
  * @code:	what libcurl returned, not CURLE_OK
  * @detail:	what it wrote into CURLOPT_ERRORBUFFER
+ * @peer:	whom it was to trust
  * @answer:	@transient and @no_tls are written
  * @err:	left alone if a callback has set it; else EHOSTUNREACH (the name does not resolve),
  *		ETIMEDOUT, ECONNRESET, ECONNREFUSED and other errno values of connect(2),
  *		EKEYREJECTED and EKEYEXPIRED (certificate), ECANCELED or EPROTO (any other)
  */
 void sb_transport_failed(CURL *easy, CURLcode code, const char *detail,
-			 struct sb_http_answer *answer, struct sb_err *err)
+			 const struct sb_http_peer *peer, struct sb_http_answer *answer,
+			 struct sb_err *err)
 {
 	double connected = 0;
 	char host[HOST_SIZE], shown[100];
@@ -154,7 +157,7 @@ void sb_transport_failed(CURL *easy, CURLcode code, const char *detail,
 		sb_err_refuse(err, ETIMEDOUT, "'%s' %s", host,
 			      connected > 0 ? "has stopped sending" : "can't be reached in time");
 	} else if (code == CURLE_PEER_FAILED_VERIFICATION) {
-		refuse_certificate(easy, host, err);
+		refuse_certificate(easy, host, peer->own_ca, err);
 	} else if (code == CURLE_SSL_CONNECT_ERROR) {
 		refuse_handshake(easy, host, detail, answer, err);
 	} else if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||

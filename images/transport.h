@@ -11,9 +11,11 @@
 
 struct sb_err;
 struct sb_http_answer;
+struct sb_http_peer;
 
 bool sb_transport_at_home(CURL *easy, const char *url);
 void sb_transport_failed(CURL *easy, CURLcode code, const char *detail,
-			 struct sb_http_answer *answer, struct sb_err *err);
+			 const struct sb_http_peer *peer, struct sb_http_answer *answer,
+			 struct sb_err *err);
 
 #endif /* SB_IMAGES_TRANSPORT_H */

@@ -64,10 +64,12 @@ const struct sb_cmd sb_cmd_login = {
 	.name = "login",
 	.args = "REGISTRY",
 	.summary = "keep a user name and a password for a registry",
-	.text = "They are tried first, and kept where docker and podman look as well: with the\n"
-		"credential helper that is set up there, else in ~/.docker/config.json, readable "
-		"by\n"
-		"you alone, in base64.\n\n"
+	.text = "They are tried first, and kept where docker and podman look as well:\n"
+		"$REGISTRY_AUTH_FILE if it is set; else the first of their files that has\n"
+		"something for REGISTRY; else docker's, config.json in $DOCKER_CONFIG or\n"
+		"~/.docker. If that file names a credential helper, it gets them instead;\n"
+		"otherwise they are in the file, readable by you alone, in base64.\n"
+		"SBRUN_CONFIG names another configuration file than /etc/sbrun/config.json.\n\n"
 		"Examples:\n"
 		"  sbrun login docker.io\n"
 		"  sbrun login -u robot --password-stdin registry.example:5000 <token-file\n",
@@ -83,6 +85,9 @@ const struct sb_cmd sb_cmd_logout = {
 	.name = "logout",
 	.args = "REGISTRY",
 	.summary = "forget the user name and password for a registry",
+	.text = "In all files of docker and podman ($REGISTRY_AUTH_FILE alone if it is set),\n"
+		"and in the credential helpers that they name. What podman keeps for single\n"
+		"repositories stays, and is shown.\n",
 	.min_args = 1,
 	.max_args = 1,
 	.no_home = true,

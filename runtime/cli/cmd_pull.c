@@ -51,10 +51,10 @@ const struct sb_cmd sb_cmd_pull = {
 	.name = "pull",
 	.args = "REF",
 	.summary = "get an image from its registry",
-	.text = "REF is [HOST[:PORT]/]NAME[:TAG][@DIGEST]; without HOST it is of Docker Hub. A "
-		"download\n"
-		"that was interrupted is gone on with. Credentials, mirrors and certificates: see "
-		"README.\n\n"
+	.text = "REF is [HOST[:PORT]/]NAME[:TAG][@DIGEST]; without HOST it is of Docker Hub.\n"
+		"A download that was interrupted is gone on with. Credentials, mirrors and\n"
+		"certificates: see README. SBRUN_CONFIG names another configuration file than\n"
+		"/etc/sbrun/config.json.\n\n"
 		"Examples:\n"
 		"  sbrun pull python:3.12-slim\n"
 		"  sbrun pull '[2001:db8::1]:5000/team/app:v1'\n",

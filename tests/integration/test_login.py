@@ -112,8 +112,10 @@ def test_json_tells_where(home, registry):
     """Both commands, in camelCase."""
     assert login(home, registry, flags=["--json"]).json() == {
         "registry": registry, "username": "robot", "storedIn": str(home.file)}
-    assert home("logout", "--json", registry).json() == {"registry": registry, "removed": True}
-    assert home("logout", "--json", registry).json() == {"registry": registry, "removed": False}
+    assert home("logout", "--json", registry).json() == {
+        "registry": registry, "removed": True, "kept": []}
+    assert home("logout", "--json", registry).json() == {
+        "registry": registry, "removed": False, "kept": []}
 
 
 def test_what_is_not_accepted_is_not_kept(home, registry):
@@ -125,6 +127,17 @@ def test_what_is_not_accepted_is_not_kept(home, registry):
     error = login(home, registry, "wr0ng\n", flags=["--json"]).json()["error"]
     assert (error["code"], error["exitCode"]) == ("EACCES", 125)
     assert not home.file.exists()
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
+def test_a_blocked_registry_is_not_asked_and_no_password_is_read(home, tmp_path, spelling):
+    """However its name is written: it says so before it complains that there is no terminal."""
+    (tmp_path / "config.json").write_text('{"registries": {"localhost:9": {"blocked": true}}}')
+    for flags in ([], ["-u", "robot", "--password-stdin"]):
+        result = home("login", *flags, spelling("localhost:9"), stdin="", start_new_session=True)
+        assert result.rc == 125
+        assert result.err == ("sbrun: login: the registry 'localhost:9' is blocked (by registries, 'localhost:9' in "
+                              f"'{tmp_path}/config.json')\n")
 
 
 def test_a_failed_login_leaves_the_old_one(home, registry):
@@ -143,6 +156,21 @@ def test_logout_forgets_one_registry_and_nothing_else(home, registry):
     assert json.loads(home.file.read_text()) == {"auths": {"other.example": {"auth": "YTph"}},
                                                  "detachKeys": "ctrl-x"}
     assert home.ok("logout", registry).out == f"Was not logged in: {registry}\n"
+
+
+def test_logout_shows_what_it_keeps_for_single_repositories(home, registry, tmp_path):
+    """Where podman has logged in to them; others are none of its business."""
+    assert login(home, registry).rc == 0
+    podman = tmp_path / "containers/auth.json"
+    podman.parent.mkdir()
+    podman.write_text(json.dumps({"auths": {name: {"auth": "YTph"} for name in (
+        f"{registry}/team/app", f"{registry}0/x", "other.example/x")}}))
+    before = podman.read_text()
+    entry = f"{registry}/team/app"
+    assert home.ok("logout", registry).out == f"Logged out: {registry}\nstill there: {entry} in {podman}\n"
+    assert podman.read_text() == before and kept(home) == {}
+    assert home("logout", "--json", registry).json() == {
+        "registry": registry, "removed": False, "kept": [{"name": entry, "file": str(podman)}]}
 
 
 @pytest.mark.parametrize("password", ["", "\n", "two\nlines\n", "nul\0\n", "x" * 65536],

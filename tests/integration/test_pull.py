@@ -219,7 +219,7 @@ def test_a_wrong_command_line_is_refused(puller, args):
 def test_help_names_the_options(puller):
     """And how a reference looks."""
     text = puller.ok("pull", "--help").out
-    assert all(word in text for word in ("--platform", "--quiet", "--json", "REF"))
+    assert all(word in text for word in ("--platform", "--quiet", "--json", "REF", "SBRUN_CONFIG"))
 
 
 # ---- platforms -----------------------------------------------------------------------------------------------
@@ -256,7 +256,8 @@ def test_an_index_without_this_platform_is_refused(puller, proxy, published):
     """The line names what was looked for."""
     published("foreign")
     refused_pull(puller, f"{proxy.host}/public/foreign:latest", f"linux/{ocimage.ARCH}")
-    refused_pull(puller, f"{proxy.host}/public/foreign:latest", "linux/riscv64", flags=["--platform=linux/riscv64"])
+    ref = f"{proxy.host}/public/foreign:latest"
+    refused_pull(puller, ref, f"'{ref}': there is no image for linux/riscv64", flags=["--platform=linux/riscv64"])
     assert proxy.count("blob") == 0
 
 

@@ -224,10 +224,10 @@ def test_without_credentials_the_line_says_how_to_log_in(puller, basic_proxy):
 
 def test_wrong_credentials_stay_wrong(puller, basic_proxy):
     """They are not tried again and again: accounts get locked by that."""
-    log_in(puller, basic_proxy.host, **auth_of(password="wrong"))
-    result = refused_pull(puller, f"{basic_proxy.host}/private/gzip", "sbrun login")
+    log_in(puller, basic_proxy.host, **auth_of(password="n0t-this"))
+    result = refused_pull(puller, f"{basic_proxy.host}/private/gzip", "sbrun login", "/config.json'")
     assert 1 <= len(authorizations(basic_proxy)) <= 2
-    assert "wrong" not in result.err
+    assert "n0t-this" not in result.err
 
 
 def test_credentials_are_for_their_registry_only(puller, basic_proxy, registry):

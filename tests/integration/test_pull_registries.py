@@ -91,7 +91,16 @@ def test_an_authority_of_its_own_can_be_configured(puller, secure, authority, im
 
 def test_an_unknown_authority_is_refused(puller, secure):
     """In one line that says why."""
-    refused_pull(puller, ref_of(secure), secure.host, "certificate")
+    refused_pull(puller, ref_of(secure), secure.host, "certificate", "registries.HOST.ca")
+
+
+def test_an_authority_that_is_configured_is_not_asked_for_again(puller, start, secure, authority, tmp_path):
+    """If it is the wrong one: here, the certificate of another server."""
+    other, _ = authority.server("wrong-ca", f"IP:{ADDRESS}")
+    assert start
+    configure(puller, tmp_path, registries={secure.host: {"ca": str(other)}})
+    result = refused_pull(puller, ref_of(secure), "is not trusted", "the 'ca' in the configuration file is another")
+    assert "registries.HOST.ca" not in result.err
 
 
 def test_an_authority_counts_for_its_registry_only(puller, secure, authority, tmp_path):
@@ -296,6 +305,30 @@ def test_a_blocked_registry_is_not_asked(puller, front, tmp_path):
         configure(puller, tmp_path, registries={front.host: {"blocked": True, "mirrors": [mirror.host]}})
         refused_pull(puller, ref_of(front), front.host, "block")
         assert front.count() == 0 and mirror.count() == 0
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.upper])
+def test_a_blocked_registry_is_not_asked_in_any_spelling(puller, image, tmp_path, spelling):
+    """Of the name, or of the key in the configuration."""
+    assert image
+    name = f"localhost:{registries.free_port('::1')}"
+    configure(puller, tmp_path, registries={spelling(name): {"blocked": True}})
+    for host in (name, name.upper(), name.capitalize()):
+        refused_pull(puller, f"{host}/library/busybox", f"'{name}' is blocked")
+
+
+def test_a_mirror_that_is_blocked_is_refused(puller, front, tmp_path):
+    """The configuration contradicts itself."""
+    configure(puller, tmp_path, registries={"a.example": {"mirrors": [front.host]}, front.host: {"blocked": True}})
+    refused_pull(puller, "a.example/library/busybox", "config.json", "a.example", f"mirror '{front.host}' is blocked")
+    assert front.count() == 0
+
+
+def test_a_registry_with_an_authority_is_not_asked_in_the_clear(puller, front, authority, tmp_path):
+    """Not even on this machine."""
+    configure(puller, tmp_path, registries={front.host: {"ca": str(authority.cert)}})
+    refused_pull(puller, ref_of(front), front.host, "does not speak TLS")
+    assert front.count() == 0
 
 
 def test_a_missing_authority_is_one_line_that_names_it(puller, secure, tmp_path):

@@ -234,7 +234,7 @@ def test_a_layer_with_a_file_twice_runs_but_is_not_saved(own_store, image_dir, t
 def test_all_images_are_found_before_anything_is_written(sbrun, busybox_image, tmp_path):
     """One that is not there spoils it for the others."""
     assert_refused(sbrun("save", "-o", tmp_path / "saved.tar", busybox_image, "nobody/knows:this"),
-                   "nobody/knows:this", "sbrun images")
+                   "nobody/knows:this", "sbrun images", "sbrun pull")
     assert_refused(sbrun("save", busybox_image, "nobody/knows:this"), "nobody/knows:this")
     assert not list(tmp_path.iterdir())
 

@@ -28,7 +28,13 @@ static void names_are_completed_as_docker_does(void **state)
 		{ "h:5000/x:5", "h:5000/x:5", "h:5000/x:5" },
 		{ "[::1]:5000/x", "[::1]:5000/x:latest", "[::1]:5000/x:latest" },
 		{ "[2001:db8::1]/x/y:t", "[2001:db8::1]/x/y:t", "[2001:db8::1]/x/y:t" },
-		{ "HOST/x", "HOST/x:latest", "HOST/x:latest" },
+		{ "A.Bc/x", "a.bc/x:latest", "a.bc/x:latest" },
+		{ "LOCALHOST:5000/x:T", "localhost:5000/x:T", "localhost:5000/x:T" },
+		{ "LocalHost/x", "localhost/x:latest", "localhost/x:latest" },
+		{ "HOST:5000/x", "host:5000/x:latest", "host:5000/x:latest" },
+		{ "[2001:DB8::A]/x", "[2001:db8::a]/x:latest", "[2001:db8::a]/x:latest" },
+		{ "Docker.IO/python", "docker.io/library/python:latest", "python:latest" },
+		{ "registry-1.docker.io/a", "docker.io/library/a:latest", "a:latest" },
 		{ "a__b/c--d.e_f", "docker.io/a__b/c--d.e_f:latest", "a__b/c--d.e_f:latest" },
 		{ "x@" DIGEST, "docker.io/library/x@" DIGEST, "x@" DIGEST },
 		{ "x:t@" DIGEST, "docker.io/library/x:t@" DIGEST, "x:t@" DIGEST },
@@ -94,6 +100,7 @@ static void what_is_no_reference_is_refused(void **state)
 		"x@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
 		"x@sha512:0123456789abcdef0123456789abcdef",
 		"h.a/UPPER",
+		"HOST/x", /* in lower case it would be a user of Docker Hub */
 		"../x",
 		".",
 		"x:a/b:c:d",
@@ -109,6 +116,18 @@ static void what_is_no_reference_is_refused(void **state)
 			fail_msg("'%s' was accepted", bad[i]);
 		assert_true(err.msg[0]);
 	}
+}
+
+static void a_scheme_is_refused_with_a_hint(void **state)
+{
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_image_ref ref;
+
+	(void)state;
+	assert_int_equal(sb_reference_parse("docker://a.b/x:1", &ref, &err), -EINVAL);
+	assert_string_equal(err.hint, "write it without docker://");
+	assert_int_equal(sb_reference_parse("https://a.b/x", &ref, &err), -EINVAL);
+	assert_string_equal(err.hint, "write it without https://");
 }
 
 static void lengths_are_bounded(void **state)
@@ -162,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_completed_as_docker_does),
 		cmocka_unit_test(what_is_no_reference_is_refused),
+		cmocka_unit_test(a_scheme_is_refused_with_a_hint),
 		cmocka_unit_test(lengths_are_bounded),
 		cmocka_unit_test(only_sha256_digests_become_file_names),
 	};

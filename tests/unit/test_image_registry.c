@@ -320,6 +320,34 @@ static void without_credentials_a_refusal_names_the_login(void **state)
 	assert_int_equal(get(&host, 1, "v1", &heard, &err), -EACCES);
 	assert_non_null(strstr(err.msg, "does not accept the credentials"));
 	assert_null(strstr(err.msg, "wrong"));
+	host.source = "/home/x/.docker/config.json";
+	assert_int_equal(get(&host, 1, "v1", &heard, &err), -EACCES);
+	assert_non_null(strstr(err.msg, "for it from '/home/x/.docker/config.json'"));
+	bed_stop(bed);
+}
+
+static void answer_strangers(struct bed *bed, int conn, const char *request, int n)
+{
+	(void)bed;
+	(void)request;
+	(void)n;
+	bed_answer(conn, "401 Unauthorized", "WWW-Authenticate: Basic realm=\"x\"\r\n", "");
+}
+
+static void a_registry_that_lets_nobody_in_wants_a_login(void **state)
+{
+	struct bed *bed = bed_start(answer_strangers, NULL);
+	struct sb_registry_host host = plain(bed->host);
+	struct heard heard = { .notices = 0 };
+	struct sb_err err = SB_ERR_INIT;
+	char expect[128];
+
+	(void)state;
+	assert_int_equal(get(&host, 1, "v1", &heard, &err), -EACCES);
+	snprintf(expect, sizeof(expect), "'%s' wants a login for image '%s/lib/app:v1'", bed->host,
+		 bed->host);
+	assert_string_equal(err.msg, expect);
+	assert_non_null(strstr(err.hint, "sbrun login [::1]:"));
 	bed_stop(bed);
 }
 
@@ -751,6 +779,7 @@ static void a_mirror_comes_first_and_the_registry_after_it(void **state)
 	/* Nobody has it: the registry's word is the error, the mirror's is mentioned. */
 	assert_int_equal(get(hosts, 2, "v1", &heard, &err), -ECONNREFUSED);
 	assert_non_null(strstr(err.msg, "after mirror '[::1]:"));
+	assert_non_null(strstr(err.msg, "' (has no such image)"));
 	assert_non_null(strstr(err.msg, "connect to '[::1]:"));
 	bed_stop(mirror);
 }
@@ -847,6 +876,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_got_once_and_again_when_it_is_refused),
 		cmocka_unit_test(an_identity_token_is_posted_or_else_sent_as_password),
 		cmocka_unit_test(without_credentials_a_refusal_names_the_login),
+		cmocka_unit_test(a_registry_that_lets_nobody_in_wants_a_login),
 		cmocka_unit_test(threads_share_one_token),
 		cmocka_unit_test(basic_credentials_are_shown_only_when_asked_for),
 		cmocka_unit_test(a_blob_is_resumed_where_the_server_can),

@@ -53,6 +53,24 @@ static void everything_is_read(void **state)
 	sb_settings_done(&s);
 }
 
+static void hosts_are_the_same_in_any_case_of_letters(void **state)
+{
+	struct sb_settings s = SB_SETTINGS_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	assert_int_equal(load(*state,
+			      "{\"registries\":{\"LOCALHOST:5000\":{\"blocked\":true},"
+			      "\"a.b\":{\"mirrors\":[\"Mirror.Example/hub\"]}}}",
+			      &s, &err),
+			 0);
+	assert_true(sb_settings_registry(&s, "localhost:5000")->blocked);
+	assert_string_equal(sb_settings_registry(&s, "a.b")->mirrors.v[0], "mirror.example/hub");
+	sb_settings_done(&s);
+	assert_int_equal(load(*state, "{\"registries\":{\"a.b\":{},\"A.b\":{}}}", &s, &err),
+			 -EINVAL);
+	assert_non_null(strstr(err.msg, "it is there twice"));
+}
+
 static void a_missing_file_is_an_error_only_if_it_was_named(void **state)
 {
 	struct sb_settings s = SB_SETTINGS_INIT;
@@ -83,6 +101,7 @@ static void what_is_wrong_is_refused_by_name(void **state)
 		{ "{\"registries\":{\"https://x.y\":{}}}", "'https://x.y'" },
 		{ "{\"registries\":{\"x.y/z\":{}}}", "'x.y/z'" },
 		{ "{\"registries\":{\"index.docker.io\":{}}}", "'docker.io'" },
+		{ "{\"registries\":{\"Registry-1.docker.io\":{}}}", "'docker.io'" },
 		{ "{\"registries\":{\"x.y\":true}}", "'x.y'" },
 		{ "{\"registries\":{\"x.y\":{\"block\":true}}}", "'block'" },
 		{ "{\"registries\":{\"x.y\":{\"blocked\":\"yes\"}}}", "'blocked'" },
@@ -95,6 +114,8 @@ static void what_is_wrong_is_refused_by_name(void **state)
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"a.b/\"]}}}", "'a.b/'" },
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"a.b/../c\"]}}}", "'a.b/../c'" },
 		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"\"]}}}", "''" },
+		{ "{\"registries\":{\"x.y\":{\"mirrors\":[\"A.b/c\"]},\"a.B\":{\"blocked\":true}}}",
+		  "registry 'x.y': its mirror 'a.b' is blocked" },
 		{ "{\"limits\":{\"ratio\":0}}", "'ratio' must be from 1 to 1000000" },
 		{ "{\"limits\":{\"ratio\":1.5}}", "'ratio'" },
 		{ "{\"limits\":{\"tarBytes\":\"1g\"}}", "'tarBytes'" },
@@ -161,6 +182,27 @@ static void a_registry_is_asked_where_it_answers(void **state)
 	}
 }
 
+static void who_has_named_a_ca_gets_no_plain_http(void **state)
+{
+	const struct unit_dir *f = *state;
+	struct sb_settings s = SB_SETTINGS_INIT;
+	struct sb_err err = SB_ERR_INIT;
+	struct sb_hosts *h;
+	char text[256];
+
+	setenv("REGISTRY_AUTH_FILE", "/nonexistent/auth.json", 1);
+	unit_write(f->dir, "ca.pem", "-----BEGIN CERTIFICATE-----");
+	snprintf(text, sizeof(text), "{\"registries\":{\"[::1]:5000\":{\"ca\":\"%s/ca.pem\"}}}",
+		 f->path);
+	assert_int_equal(load(f, text, &s, &err), 0);
+	h = hosts_of("[::1]:5000/x", &s, &err);
+	assert_non_null(h);
+	assert_non_null(h->v[0].ca_pem);
+	assert_false(h->v[0].plain_allowed);
+	sb_hosts_free(h);
+	sb_settings_done(&s);
+}
+
 static void mirrors_come_first_and_with_credentials_of_their_own(void **state)
 {
 	const struct unit_dir *f = *state;
@@ -208,6 +250,11 @@ static void a_blocked_registry_is_not_asked(void **state)
 	assert_null(hosts_of("python", &s, &err));
 	assert_int_equal(err.code, EPERM);
 	assert_non_null(strstr(err.msg, "'docker.io' is blocked"));
+	assert_string_equal(strstr(err.hint, "by "), err.hint);
+	assert_non_null(strstr(err.hint, "'docker.io'"));
+	assert_non_null(strstr(err.hint, "/config.json'"));
+	assert_null(hosts_of("DOCKER.IO/python", &s, &err));
+	assert_null(hosts_of("registry-1.docker.io/library/python", &s, &err));
 	sb_settings_done(&s);
 }
 
@@ -215,9 +262,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_IN_DIR(everything_is_read),
+		UNIT_IN_DIR(hosts_are_the_same_in_any_case_of_letters),
 		UNIT_IN_DIR(a_missing_file_is_an_error_only_if_it_was_named),
 		UNIT_IN_DIR(what_is_wrong_is_refused_by_name),
 		UNIT_IN_DIR(a_registry_is_asked_where_it_answers),
+		UNIT_IN_DIR(who_has_named_a_ca_gets_no_plain_http),
 		UNIT_IN_DIR(mirrors_come_first_and_with_credentials_of_their_own),
 		UNIT_IN_DIR(a_blocked_registry_is_not_asked),
 	};

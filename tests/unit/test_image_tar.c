@@ -68,6 +68,17 @@ static void expect_refused(struct tarball *t, const char *word)
 		fail_msg("'%s' instead of '%s'", err.msg, word);
 }
 
+/* Of the configuration, raised by @key. */
+static void expect_limit(struct tarball *t, const char *word, const char *key)
+{
+	struct sb_err err;
+
+	assert_int_equal(read_all(t, &err), -EPROTO);
+	if (!strstr(err.msg, word) || strncmp(err.hint, "limits.", 7) != 0 ||
+	    strncmp(err.hint + 7, key, strlen(key)) != 0)
+		fail_msg("'%s' (%s) instead of '%s' (%s)", err.msg, err.hint, word, key);
+}
+
 static void entries_come_out_whatever_the_pieces(void **state)
 {
 	(void)state;
@@ -324,10 +335,10 @@ static void limits_hold(void **state)
 	memset(big, 'x', (2 << 20) - 1);
 	tarball_pax(&t, 'x', "comment", big, (1 << 20) + 1);
 	tarball_add(&t, &(struct tarent){ .name = "x" });
-	expect_refused(&t, "longer than 1048576 bytes");
+	expect_limit(&t, "longer than 1048576 bytes", "paxBytes ");
 	tarball_pax(&t, 'x', "SCHILY.xattr.user.a", big, 65536);
 	tarball_add(&t, &(struct tarent){ .name = "x" });
-	expect_refused(&t, "attributes are longer");
+	expect_limit(&t, "attributes are longer", "xattrBytes ");
 	tarball_pax(&t, 'x', "path", big, 256);
 	tarball_add(&t, &(struct tarent){ .name = "x" });
 	expect_refused(&t, "a name is longer");
@@ -339,7 +350,7 @@ static void limits_hold(void **state)
 	deep[257 * 2] = '\0';
 	tarball_pax_str(&t, "path", deep);
 	tarball_add(&t, &(struct tarent){ .name = "x" });
-	expect_refused(&t, "components");
+	expect_limit(&t, "components", "depth ");
 	free(big);
 }
 
