@@ -12,6 +12,7 @@
 #include "images/image.h"
 #include "images/progress.h"
 #include "images/pull.h"
+#include "images/resolve.h"
 #include "images/settings.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
@@ -101,9 +102,9 @@ int sb_command_pull(const struct sb_image_options *o, struct sb_err *err)
 	_cleanup_fd_ int store = -1;
 	struct sb_image_ref ref;
 
-	if (!strncmp(o->args[0], "sha256:", strlen("sha256:"))) {
-		sb_err_refuse(err, EINVAL, "'%.40s…' names no registry", o->args[0]);
-		return sb_err_hint(err, "an image is pulled by NAME@%.12s…", o->args[0]);
+	if (sb_resolve_is_id(o->args[0])) {
+		sb_err_refuse(err, EINVAL, "'%.80s' is no name of an image", o->args[0]);
+		return sb_err_hint(err, "an image is pulled by its name, as in NAME@sha256:DIGEST");
 	}
 	if (sb_reference_parse(o->args[0], &ref, err) < 0 ||
 	    (o->progress && parse_progress(o->progress, &mode, err) < 0))

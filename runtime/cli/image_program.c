@@ -15,16 +15,14 @@
 
 #include "images/image.h"
 #include "images/platform.h"
+#include "images/resolve.h"
 #include "images/settings.h"
 #include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/program.h"
 #include "runtime/cli/cli.h"
-
-#define RESULT_MAX_BYTES (64 << 10)
 
 /**
  * sb_image_program_exec() - Become sbrun-image
@@ -79,10 +77,8 @@ static _Noreturn void run_pull(const struct sb_cli *cli, const char *reference, 
 static int pull(const struct sb_cli *cli, const char *reference, struct sb_err *err)
 {
 	_cleanup_fd_ int out = memfd_create("result", MFD_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *result = NULL;
 	int status;
-	size_t len;
 	pid_t pid;
 
 	if (out < 0)
@@ -96,9 +92,9 @@ static int pull(const struct sb_cli *cli, const char *reference, struct sb_err *
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return sb_err_set(err, errno, "wait for sbrun-image");
-	if (lseek(out, 0, SEEK_SET) < 0 ||
-	    sb_read_fd(out, "the result of the pull", RESULT_MAX_BYTES, &text, &len, err) < 0 ||
-	    sb_json_parse(text, len, &result, err) < 0)
+	if (lseek(out, 0, SEEK_SET) == 0)
+		result = json_loadfd(out, 0, NULL);
+	if (!result)
 		return sb_err_set(err, EIO, "pull '%.100s': sbrun-image was lost", reference);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
@@ -134,13 +130,6 @@ static void warn_of_platform(const struct sb_image *image, const char *reference
 			image->architecture, host.architecture);
 }
 
-/* "sha256:…", or all its digits: what can be no name. */
-static bool is_id(const char *text)
-{
-	return !strncmp(text, "sha256:", strlen("sha256:")) ||
-	       (strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64);
-}
-
 /**
  * sb_image_obtain() - Open an image, pulled first if the policy wants that
  * @cli:	our call
@@ -168,7 +157,7 @@ int sb_image_obtain(const struct sb_cli *cli, const char *reference, const char 
 	}
 	if (r == 0)
 		sb_image_done(ret);
-	else if (r != -ENOENT || when == SB_PULL_NEVER || is_id(reference))
+	else if (r != -ENOENT || when == SB_PULL_NEVER || sb_resolve_is_id(reference))
 		return r;
 	*err = (struct sb_err)SB_ERR_INIT;
 	r = pull(cli, reference, &why);

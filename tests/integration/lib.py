@@ -21,6 +21,8 @@ REPO = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("SBRUN_BIN", REPO / "build/dev/bin/sbrun"))
 PROBE = Path(os.environ.get("SBRUN_PROBE", BIN.parent / "sbrun-probe"))
 TIMEOUT_S = 30
+# A sanitizer's runtime calls what the filter of the unpacker forbids, and reports on standard error.
+SANITIZED = b"__asan_init" in (BIN.parent / "sbrun-image").read_bytes()
 # The configuration unless a test gives its own: nothing is ever fetched from outside.
 CONFIG = Path(__file__).with_name("config.json")
 

@@ -355,6 +355,7 @@ static void the_list_is_sorted_and_knows_sizes(void **state)
 
 	assert_int_equal(sb_images_list(f->store, &list, &f->err), 0);
 	assert_int_equal(list.n, 0);
+	sb_images_list_done(&list);
 	f->name = "z/z";
 	expect_loaded(f, f->layout);
 	f->name = "[::1]:5000/a";
