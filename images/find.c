@@ -25,6 +25,7 @@ static int get_document(struct source *s, const char *what, const struct sb_regi
 			struct sb_err *err)
 {
 	struct sb_found *found = s->found;
+	int r;
 
 	for (size_t i = 0; i < found->n_documents; i++) {
 		*ret = &found->documents[i];
@@ -33,9 +34,9 @@ static int get_document(struct source *s, const char *what, const struct sb_regi
 	}
 	if (found->n_documents == SB_IMAGE_DOCUMENTS_MAX)
 		return sb_err_refuse(err, EPROTO, "the image has too many indexes");
-	if (sb_registry_get_manifest(s->registry, what, &found->documents[found->n_documents],
-				     err) < 0)
-		return -err->code;
+	r = sb_registry_get_manifest(s->registry, what, &found->documents[found->n_documents], err);
+	if (r < 0)
+		return r;
 	*ret = &found->documents[found->n_documents++];
 	return 0;
 }
