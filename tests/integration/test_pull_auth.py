@@ -270,9 +270,13 @@ def memory_of(pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in maps:
             begin, end = (int(number, 16) for number in line.split()[0].split("-"))
-            if "rw" in line.split()[1]:
+            if "rw" not in line.split()[1]:
+                continue
+            try:
                 memory.seek(begin)
                 data += memory.read(end - begin)
+            except OSError:
+                continue  # not memory: a guard, a device
     return bytes(data)
 
 
