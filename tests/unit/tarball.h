@@ -52,6 +52,14 @@ static inline void tarball_octal(char *field, size_t size, size_t value)
 		field[i - 1] = (char)('0' + (value & 7));
 }
 
+/* Write a text without a NUL, cut if it is too long. */
+static inline void tarball_text(char *field, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(field, text, len < size ? len : size);
+}
+
 /* Set the checksum of the header at @at. */
 static inline void tarball_sum(struct tarball *t, size_t at)
 {
@@ -77,9 +85,8 @@ static inline size_t tarball_add(struct tarball *t, const struct tarent *e)
 	struct sb_header h = { .type = e->type ? e->type : '0' };
 	size_t at = t->len;
 
-	memcpy(h.name, e->name, strnlen(e->name, sizeof(h.name)));
-	if (e->link)
-		memcpy(h.link, e->link, strnlen(e->link, sizeof(h.link)));
+	tarball_text(h.name, sizeof(h.name), e->name);
+	tarball_text(h.link, sizeof(h.link), e->link ? e->link : "");
 	tarball_octal(h.mode, sizeof(h.mode), e->mode ? e->mode : 0644);
 	tarball_octal(h.uid, sizeof(h.uid), e->uid);
 	tarball_octal(h.gid, sizeof(h.gid), e->gid);
