@@ -23,7 +23,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -55,11 +54,6 @@ struct sweep {
 	struct sb_collected result;
 };
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int mark_blob(struct sweep *s, const char *digest, struct sb_err *err)
 {
 	char name[SB_DIGEST_SIZE];
@@ -86,8 +80,7 @@ static int mark(struct sweep *s, struct sb_err *err)
 			if (mark_blob(s, image->root->indexes.v[k], err) < 0)
 				return -err->code;
 	}
-	if (s->blobs.n > 1)
-		qsort(s->blobs.v, s->blobs.n, sizeof(*s->blobs.v), by_text);
+	sb_strv_sort(&s->blobs);
 	return 0;
 }
 
@@ -112,10 +105,9 @@ static int remove_blob(struct sweep *s, int dirfd, const char *name, struct sb_e
 {
 	static const char *const suffixes[] = { "" };
 	char stem[SB_DIGEST_SIZE];
-	const char *key = stem;
 
 	if (!stem_of(name, suffixes, SB_ARRAY_SIZE(suffixes), stem) ||
-	    (s->blobs.n > 0 && bsearch(&key, s->blobs.v, s->blobs.n, sizeof(*s->blobs.v), by_text)))
+	    sb_strv_has_sorted(&s->blobs, stem))
 		return 0;
 	sb_tally_add(&s->result.blobs, sb_disk_file_bytes(dirfd, name));
 	if (!s->how->dry && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)

@@ -21,11 +21,6 @@ static int by_digest(const void *a, const void *b)
 	return strcmp(x->digest, y->digest);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The root of @digest, new if there is none yet; NULL without memory. The list is not sorted yet.
  */
 static struct sb_root *need_root(struct sb_roots *roots, const char *digest, struct sb_err *err)
@@ -160,12 +155,8 @@ int sb_roots_read(int store_dirfd, struct sb_roots *ret, struct sb_err *err)
 	}
 	if (roots.n > 1)
 		qsort(roots.v, roots.n, sizeof(*roots.v), by_digest);
-	for (size_t i = 0; i < roots.n; i++) {
-		struct sb_strv *names = &roots.v[i].references;
-
-		if (names->n > 1)
-			qsort(names->v, names->n, sizeof(*names->v), by_text);
-	}
+	for (size_t i = 0; i < roots.n; i++)
+		sb_strv_sort(&roots.v[i].references);
 	*ret = roots;
 	return 0;
 }

@@ -79,6 +79,33 @@ const char *sb_strv_get_env(const struct sb_strv *env, const char *name)
 	return NULL;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/**
+ * sb_strv_sort() - Put the strings in the order of their bytes
+ * @list:	list
+ */
+void sb_strv_sort(struct sb_strv *list)
+{
+	if (list->n > 1)
+		qsort(list->v, list->n, sizeof(*list->v), by_text);
+}
+
+/**
+ * sb_strv_has_sorted() - Look a string up in a sorted list
+ * @list:	as sb_strv_sort() leaves it
+ * @s:		string; borrowed
+ *
+ * Return: whether it is there
+ */
+bool sb_strv_has_sorted(const struct sb_strv *list, const char *s)
+{
+	return list->n > 0 && bsearch(&s, list->v, list->n, sizeof(*list->v), by_text);
+}
+
 /**
  * sb_strv_done() - Free the strings; the list is empty afterwards
  * @list:	list

@@ -5,6 +5,7 @@
 #ifndef SB_BASE_STR_H
 #define SB_BASE_STR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sb_err;
@@ -27,6 +28,8 @@ struct sb_strv {
 int sb_strv_add(struct sb_strv *list, const char *s, struct sb_err *err);
 int sb_strv_set_env(struct sb_strv *env, const char *assignment, struct sb_err *err);
 const char *sb_strv_get_env(const struct sb_strv *env, const char *name);
+void sb_strv_sort(struct sb_strv *list);
+bool sb_strv_has_sorted(const struct sb_strv *list, const char *s);
 void sb_strv_done(struct sb_strv *list);
 
 char *sb_str_clean(char *s);

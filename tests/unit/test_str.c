@@ -4,6 +4,7 @@
 
 #include "tests/unit/unit.h"
 
+#include "runtime/base/cleanup.h"
 #include "runtime/base/err.h"
 
 static void a_list_ends_with_null_and_owns_its_strings(void **state)
@@ -56,12 +57,34 @@ static void an_assignment_without_a_name_or_equals_sign_is_refused(void **state)
 	sb_strv_done(&env);
 }
 
+static void a_sorted_list_finds_what_it_has_and_nothing_else(void **state)
+{
+	static const char *const words[] = { "b", "a", "c", "ab" };
+	struct sb_strv list = SB_STRV_INIT;
+	struct sb_err err = SB_ERR_INIT;
+
+	(void)state;
+	sb_strv_sort(&list);
+	assert_false(sb_strv_has_sorted(&list, "a"));
+	for (size_t i = 0; i < SB_ARRAY_SIZE(words); i++)
+		assert_int_equal(sb_strv_add(&list, words[i], &err), 0);
+	sb_strv_sort(&list);
+	assert_string_equal(list.v[1], "ab");
+	assert_null(list.v[4]);
+	for (size_t i = 0; i < SB_ARRAY_SIZE(words); i++)
+		assert_true(sb_strv_has_sorted(&list, words[i]));
+	assert_false(sb_strv_has_sorted(&list, "bb"));
+	assert_false(sb_strv_has_sorted(&list, ""));
+	sb_strv_done(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_ends_with_null_and_owns_its_strings),
 		cmocka_unit_test(the_last_assignment_of_a_variable_wins_and_keeps_its_place),
 		cmocka_unit_test(an_assignment_without_a_name_or_equals_sign_is_refused),
+		cmocka_unit_test(a_sorted_list_finds_what_it_has_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
