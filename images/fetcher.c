@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "images/confine.h"
@@ -29,6 +28,7 @@
 #include "images/wire.h"
 #include "images/worker.h"
 #include "runtime/base/cleanup.h"
+#include "runtime/base/fd.h"
 
 #define THREADS_MAX 4 /* layers at once: docker's and podman's number is 3 to 6 */
 
@@ -159,18 +159,6 @@ static int take_orders(struct fetcher *f, struct sb_err *err)
 	}
 }
 
-/* Bytes as a file without a name. */
-static int open_bytes(const char *data, size_t len, struct sb_err *err)
-{
-	_cleanup_fd_ int fd = memfd_create("blob", MFD_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return sb_err_set(err, errno, "make a temporary file");
-	r = sb_write_all(fd, data, len);
-	return r < 0 ? sb_err_set(err, -r, "write a temporary file") : sb_steal_fd(&fd);
-}
-
 /* Hand the indexes over by which the image was found: the unpacker goes the same way. */
 static int report_documents(struct fetcher *f, struct sb_err *err)
 {
@@ -182,7 +170,7 @@ static int report_documents(struct fetcher *f, struct sb_err *err)
 
 		if (!strcmp(d->digest, f->found.image.digest))
 			continue;
-		fd = open_bytes(d->data, d->len, err);
+		fd = sb_open_bytes("index", d->data, d->len, err);
 		if (fd < 0)
 			return -err->code;
 		memcpy(msg.digest, d->digest, sizeof(msg.digest));
@@ -198,13 +186,14 @@ static int report(struct fetcher *f, struct sb_err *err)
 {
 	const struct sb_incoming *image = &f->found.image;
 	struct sb_wire msg = { .type = SB_WIRE_FOUND, .number = (uint32_t)image->n_layers };
-	_cleanup_fd_ int manifest = open_bytes(image->manifest, image->manifest_len, err);
+	_cleanup_fd_ int manifest =
+		sb_open_bytes("manifest", image->manifest, image->manifest_len, err);
 	_cleanup_fd_ int config = -1;
 	int fds[2], r;
 
 	if (manifest < 0)
 		return -err->code;
-	config = open_bytes(image->config, image->config_len, err);
+	config = sb_open_bytes("config", image->config, image->config_len, err);
 	if (config < 0)
 		return -err->code;
 	fds[0] = manifest;

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,13 +101,14 @@ become(const struct helper *h, const char *verb, int in_fd, int out_fd, struct s
 /* Start it with @input, which a file holds: a helper that does not read it hurts nobody. */
 static int start(struct helper *h, const char *verb, const char *input, struct sb_err *err)
 {
-	_cleanup_fd_ int in_fd = memfd_create("input", MFD_CLOEXEC);
+	_cleanup_fd_ int in_fd = sb_open_bytes("input", input, strlen(input), err);
 	_cleanup_fd_ int out_fd = -1;
 	struct sb_strv env = SB_STRV_INIT;
 	int pair[2];
 
-	if (in_fd < 0 || sb_write_all(in_fd, input, strlen(input)) < 0 ||
-	    lseek(in_fd, 0, SEEK_SET) < 0 || pipe2(pair, O_CLOEXEC) < 0)
+	if (in_fd < 0)
+		return in_fd;
+	if (pipe2(pair, O_CLOEXEC) < 0)
 		return sb_err_set(err, errno, "prepare for '%s'", h->program);
 	h->out_fd = pair[0];
 	out_fd = pair[1];

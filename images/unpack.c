@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "images/bundle.h"
@@ -140,16 +139,11 @@ void sb_unpack_plan_done(struct sb_unpack_plan *plan)
 /* A layer whose bytes came with its descriptor, as a file. */
 static int open_data(const struct sb_incoming_layer *layer, struct sb_span *ret, struct sb_err *err)
 {
-	_cleanup_fd_ int fd = memfd_create("layer", MFD_CLOEXEC);
-	int r;
+	int fd = sb_open_bytes("layer", layer->data, layer->data_len, err);
 
 	if (fd < 0)
-		return sb_err_set(err, errno, "make a temporary file");
-	r = sb_write_all(fd, layer->data, layer->data_len);
-	if (r < 0)
-		return sb_err_set(err, -r, "write a temporary file");
-	*ret = (struct sb_span){ .owned = true, .size = layer->data_len };
-	ret->fd = sb_steal_fd(&fd);
+		return fd;
+	*ret = (struct sb_span){ .fd = fd, .owned = true, .size = layer->data_len };
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,6 +39,29 @@ int sb_write_all(int fd, const void *data, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+/**
+ * sb_open_bytes() - Put bytes into an anonymous file, for a process that reads them from there
+ * @name:	what /proc/PID/fd shows of it
+ * @data:	bytes
+ * @len:	how many
+ *
+ * memfd_create(2): the file is in memory, and gone with its last descriptor.
+ *
+ * Return: a descriptor, at the start of the file, that the caller closes, or a negative errno value
+ */
+int sb_open_bytes(const char *name, const void *data, size_t len, struct sb_err *err)
+{
+	_cleanup_fd_ int fd = memfd_create(name, MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return sb_err_set(err, errno, "make a temporary file");
+	r = sb_write_all(fd, data, len);
+	if (r < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return sb_err_set(err, r < 0 ? -r : errno, "write a temporary file");
+	return sb_steal_fd(&fd);
 }
 
 /**

@@ -13,6 +13,7 @@ struct sb_err;
 #define SB_FDS_MAX 8 /* descriptors in one packet */
 
 int sb_write_all(int fd, const void *data, size_t len);
+int sb_open_bytes(const char *name, const void *data, size_t len, struct sb_err *err);
 int sb_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *ret_len,
 	       struct sb_err *err);
 int sb_read_at(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
