@@ -12,6 +12,7 @@
 #include "images/load.h"
 #include "images/resolve.h"
 #include "images/store.h"
+#include "images/stored.h"
 #include "runtime/base/err.h"
 
 /* Whether all its layers are there: if somebody has removed one, the image is to be pulled again.
@@ -48,6 +49,7 @@ bool sb_known_find(int store_dirfd, const char *reference, const struct sb_platf
 		   struct sb_loaded *ret)
 {
 	struct sb_image image = SB_IMAGE_INIT;
+	struct sb_strv diff_ids = SB_STRV_INIT;
 	struct sb_err ignored = SB_ERR_INIT;
 	struct sb_loaded known = { .layers = 0 };
 	struct sb_resolved found;
@@ -55,7 +57,7 @@ bool sb_known_find(int store_dirfd, const char *reference, const struct sb_platf
 
 	if (sb_resolve(store_dirfd, reference, &found, &ignored) < 0 || !found.index[0])
 		return false;
-	if (sb_image_open(store_dirfd, reference, &image, &ignored) == 0)
+	if (sb_stored_image_read(store_dirfd, found.digest, &image, &diff_ids, &ignored) == 0)
 		ok = fits(&image, platform) && is_whole(store_dirfd, &image);
 	if (ok) {
 		snprintf(known.reference, sizeof(known.reference), "%s", reference);
@@ -66,6 +68,7 @@ bool sb_known_find(int store_dirfd, const char *reference, const struct sb_platf
 			known.size_bytes += sb_disk_layer_bytes(store_dirfd, image.layers.v[i]);
 		*ret = known;
 	}
+	sb_strv_done(&diff_ids);
 	sb_image_done(&image);
 	return ok;
 }
