@@ -99,8 +99,8 @@ static int choose(struct source *s, const struct sb_registry_manifest *first, js
  * @registry:	registry, for the repository of @ref
  * @ref:	name; its digest goes before its tag
  * @known:	digest that the name is known to have stood for; "": unknown
- * @ret:	zeroed but for the platform of its image; released with sb_found_done(), also after
- *a failure
+ * @ret:	zeroed but for the platform of its image; filled in, after a failure in part.
+ *		The process that looks ends with it, so nothing frees it
  *
  * Return: 0, 1: the name stands for @known, nothing was read, or a negative errno value
  */
@@ -133,15 +133,4 @@ int sb_find_image(struct sb_registry *registry, const struct sb_image_ref *ref, 
 	if (r < 0)
 		return r;
 	return sb_manifest_read(&from, descriptor, &ret->image, err);
-}
-
-/**
- * sb_found_done() - Release what was found; only the platform is left
- * @found:	what sb_find_image() has filled in, also in part
- */
-void sb_found_done(struct sb_found *found)
-{
-	sb_incoming_done(&found->image);
-	while (found->n_documents > 0)
-		sb_registry_manifest_done(&found->documents[--found->n_documents]);
 }

@@ -28,6 +28,5 @@ struct sb_found {
 
 int sb_find_image(struct sb_registry *registry, const struct sb_image_ref *ref, const char *known,
 		  struct sb_found *ret, struct sb_err *err);
-void sb_found_done(struct sb_found *found);
 
 #endif /* SB_IMAGES_FIND_H */

@@ -289,7 +289,7 @@ static int take_layers(struct pull *p, struct sb_err *err)
 			return 0;
 		if (take(p, first, true, err) < 0)
 			return -err->code;
-		/* It is ours or stored now: with it held, the next turn ends; else look again. */
+		/* Ours now: there is something to do. Stored by the others: look again. */
 		if (p->layers[first].fd >= 0) {
 			p->waiting--;
 			return 0;
